@@ -1,0 +1,29 @@
+"""The trot clock: a phase the policy can see, which stops when no motion is commanded."""
+
+import numpy as np
+
+from ts_locomotion.robot import Array
+
+# Legs FR, FL, RR, RL: the diagonal pairs FR+RL and FL+RR swing in turn.
+LEG_PHASE = np.array([0.0, 0.5, 0.5, 0.0])
+
+
+def advance(phase: Array, moving: Array, frequency_hz: float, step_time: float) -> Array:
+    """The phase one control step later, in [0, 1). It rests at 0 while not `moving`. Shape (...)."""
+    return np.where(moving, (phase + frequency_hz * step_time) % 1.0, 0.0)
+
+
+def clock(phase: Array, moving: Array) -> Array:
+    """Sine and cosine of the phase; (0, 0) tells the policy to stand. Shape (..., 2)."""
+    angle = 2 * np.pi * np.asarray(phase)
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1) * np.asarray(moving)[..., None]
+
+
+def leg_phases(phase: Array) -> Array:
+    """Phase of each leg in [0, 1): swing in the first half, stance in the second. Shape (..., F)."""
+    return (np.asarray(phase)[..., None] + LEG_PHASE) % 1.0
+
+
+def is_moving(command: Array, threshold: float = 0.1) -> Array:
+    """Whether a command (..., 3) asks for motion. Shape (...)."""
+    return np.linalg.norm(command, axis=-1) > threshold

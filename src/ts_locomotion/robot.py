@@ -1,0 +1,78 @@
+"""Facts of the Unitree Go2 and its leg kinematics.
+
+Source of the numbers unless marked: unitree_ros go2_description.urdf (d6f13aa),
+https://github.com/unitreerobotics/unitree_ros. Legs and joints are in the order of the robot's
+motors (unitree_sdk2), which is the order of every array of this package: J = 12 joints, F = 4 feet.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+LEGS = ("FR", "FL", "RR", "RL")
+PARTS = ("hip", "thigh", "calf")
+JOINTS = tuple(f"{leg}_{part}_joint" for leg in LEGS for part in PARTS)
+FEET = tuple(f"{leg}_foot" for leg in LEGS)
+
+# +1 front, -1 rear; +1 left, -1 right. Shape (F,).
+FRONT = np.array([1.0, 1.0, -1.0, -1.0])
+LEFT = np.array([-1.0, 1.0, -1.0, 1.0])
+
+HIP_OFFSET = np.stack([0.1934 * FRONT, 0.0465 * LEFT, np.zeros(4)], axis=1)
+"""Position of the hip joints in the base frame [m]. Shape (F, 3)."""
+THIGH_OFFSET_Y = 0.0955
+"""Distance of the thigh joint outward from the hip joint [m]."""
+LINK_LENGTH = 0.213
+"""Length of thigh and of calf [m]."""
+FOOT_RADIUS = 0.022
+FOOT_SPHERE_X = -0.002
+"""Forward offset of the collision sphere in the foot frame [m]."""
+IMU_POSITION = (-0.02557, 0.0, 0.04232)
+
+JOINT_LOWER = np.array([-1.0472, -1.5708, -2.7227] * 2 + [-1.0472, -0.5236, -2.7227] * 2)
+JOINT_UPPER = np.array([1.0472, 3.4907, -0.83776] * 2 + [1.0472, 4.5379, -0.83776] * 2)
+TORQUE_LIMIT = np.array([23.7, 23.7, 45.43] * 4)
+VELOCITY_LIMIT = np.array([30.1, 30.1, 15.70] * 4)
+
+STAND_POSE = np.array([0.0, 0.8, -1.5] * 4)
+"""Standing pose and centre of the action space [rad]. Shape (J,)."""
+FOLDED_POSE = np.array([0.0, 1.36, -2.65] * 4)
+"""Lying on the belly with folded legs [rad]. Shape (J,)."""
+STAND_HEIGHT = 0.335
+"""Height of the base above the floor when the feet of STAND_POSE touch it [m]."""
+
+
+def foot_position_in_base(joint_positions: Array) -> Array:
+    """Position of the foot frames in the base frame [m].
+
+    Joint positions [rad], shape (..., J), give shape (..., F, 3).
+    """
+    hip, thigh, calf = np.moveaxis(_by_leg(joint_positions), -1, 0)
+    forward = -LINK_LENGTH * (np.sin(thigh) + np.sin(thigh + calf))
+    upward = -LINK_LENGTH * (np.cos(thigh) + np.cos(thigh + calf))
+    outward = THIGH_OFFSET_Y * LEFT
+    y = outward * np.cos(hip) - upward * np.sin(hip)
+    z = outward * np.sin(hip) + upward * np.cos(hip)
+    return HIP_OFFSET + np.stack([forward, y, z], axis=-1)
+
+
+def foot_velocity_in_base(joint_positions: Array, joint_velocities: Array) -> Array:
+    """Velocity of the foot frames relative to the base, in the base frame [m/s].
+
+    Joint positions [rad] and velocities [rad/s], shape (..., J), give shape (..., F, 3).
+    """
+    hip, thigh, calf = np.moveaxis(_by_leg(joint_positions), -1, 0)
+    hip_rate, thigh_rate, calf_rate = np.moveaxis(_by_leg(joint_velocities), -1, 0)
+    knee, knee_rate = thigh + calf, thigh_rate + calf_rate
+    upward = -LINK_LENGTH * (np.cos(thigh) + np.cos(knee))
+    forward_rate = -LINK_LENGTH * (np.cos(thigh) * thigh_rate + np.cos(knee) * knee_rate)
+    upward_rate = LINK_LENGTH * (np.sin(thigh) * thigh_rate + np.sin(knee) * knee_rate)
+    outward = THIGH_OFFSET_Y * LEFT
+    y_rate = -(outward * np.sin(hip) + upward * np.cos(hip)) * hip_rate - upward_rate * np.sin(hip)
+    z_rate = (outward * np.cos(hip) - upward * np.sin(hip)) * hip_rate + upward_rate * np.cos(hip)
+    return np.stack([forward_rate, y_rate, z_rate], axis=-1)
+
+
+def _by_leg(joints: Array) -> Array:
+    return np.asarray(joints).reshape(*np.shape(joints)[:-1], 4, 3)

@@ -1,0 +1,44 @@
+"""Unit quaternions (w, x, y, z) that rotate base to world, batched over leading axes."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+
+def to_matrix(quaternion: Array) -> Array:
+    """Rotation matrices base to world. Shape (..., 4) gives (..., 3, 3)."""
+    w, x, y, z = np.moveaxis(np.asarray(quaternion), -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def projected_gravity(quaternion: Array) -> Array:
+    """Direction of gravity in the base frame. Shape (..., 4) gives (..., 3)."""
+    w, x, y, z = np.moveaxis(np.asarray(quaternion), -1, 0)
+    return np.stack([2 * (w * y - x * z), -2 * (y * z + w * x), 2 * (x * x + y * y) - 1], axis=-1)
+
+
+def yaw(quaternion: Array) -> Array:
+    """Heading about the world's z axis [rad]. Shape (..., 4) gives (...)."""
+    w, x, y, z = np.moveaxis(np.asarray(quaternion), -1, 0)
+    return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+
+
+def tilt(quaternion: Array) -> Array:
+    """Angle between the base's z axis and the vertical [rad]. Shape (..., 4) gives (...)."""
+    return np.arccos(np.clip(-projected_gravity(quaternion)[..., 2], -1.0, 1.0))
+
+
+def rotate_inverse(quaternion: Array, vector_in_world: Array) -> Array:
+    """World vectors seen from the base. Shapes (..., 4) and (..., 3) give (..., 3)."""
+    return np.einsum("...ij,...i->...j", to_matrix(quaternion), vector_in_world)
+
+
+def rotate(quaternion: Array, vector_in_base: Array) -> Array:
+    """Base vectors seen from the world. Shapes (..., 4) and (..., 3) give (..., 3)."""
+    return np.einsum("...ij,...j->...i", to_matrix(quaternion), vector_in_base)

@@ -1,0 +1,1 @@
+"""The batched MuJoCo Go2: scene, terrain, physics, rewards and the training environment."""

@@ -1,0 +1,1 @@
+"""Teacher-student reinforcement learning on rsl-rl-lib."""
