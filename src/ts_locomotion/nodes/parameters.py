@@ -1,0 +1,134 @@
+"""Parameters of the nodes, each node's declared from one frozen dataclass of settings."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import Field, field, fields
+from math import isfinite
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from ament_index_python import PackageNotFoundError, get_package_share_directory
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from ts_locomotion.errors import ConfigurationError
+
+Settings = TypeVar("Settings")
+
+
+class Setting(NamedTuple):
+    """What a user is told about a parameter, and what is checked."""
+
+    description: str
+    unit: str
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+    read_only: bool
+
+
+def setting(
+    default: Any,
+    description: str,
+    *,
+    unit: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+    read_only: bool = False,
+) -> Any:
+    """A dataclass field that becomes a parameter; give both `minimum` and `maximum`, or neither."""
+    about = Setting(description, unit, minimum, maximum, choices, read_only)
+    return field(default=default, metadata={"setting": about})
+
+
+def never_locked() -> str:
+    """Parameters that are not read-only may be changed at any time."""
+    return ""
+
+
+def declare(node: Node, settings: type, locked: Callable[[], str] = never_locked) -> None:
+    """Declare every field of the dataclass `settings`.
+
+    A later change is refused while `locked()` gives a reason. Out of range, of the wrong type or
+    not among the choices: the exceptions of rclpy.
+    """
+    abouts = {item.name: _about(item) for item in fields(settings)}
+    declared: set[str] = set()
+
+    def check(changes: Sequence[Parameter]) -> SetParametersResult:
+        for change in changes:
+            if change.name not in abouts:
+                continue
+            reason = _objection(abouts[change.name], change.value)
+            reason = reason or (locked() if change.name in declared else "")
+            if reason:
+                return SetParametersResult(successful=False, reason=f"{change.name}: {reason}")
+        return SetParametersResult(successful=True)
+
+    node.add_on_set_parameters_callback(check)
+    for item in fields(settings):
+        node.declare_parameter(item.name, item.default, _descriptor(item))
+        declared.add(item.name)
+
+
+def read(node: Node, settings: type[Settings]) -> Settings:
+    """The parameters' values, as an object of the dataclass they were declared from."""
+    names = [item.name for item in fields(settings)]  # pyright: ignore[reportArgumentType]
+    return settings(**{name: node.get_parameter(name).value for name in names})
+
+
+def bundle_folder(bundle: str) -> Path:
+    """The folder of a model bundle, given its path or its name among the shipped ones."""
+    shipped = _share() / "models"
+    for folder in (Path(bundle).expanduser(), shipped / bundle):
+        if (folder / "contract.yaml").is_file():
+            return folder
+    names = sorted(path.parent.name for path in shipped.glob("*/contract.yaml"))
+    raise ConfigurationError(
+        f"no model bundle '{bundle}': neither a folder with a contract.yaml nor one of {names}"
+    )
+
+
+def _share() -> Path:
+    try:
+        return Path(get_package_share_directory("ts_locomotion"))
+    except PackageNotFoundError:
+        return Path(__file__).resolve().parents[3]
+
+
+def _about(item: Field[Any]) -> Setting:
+    return item.metadata["setting"]
+
+
+def _objection(about: Setting, value: Any) -> str:
+    if isinstance(value, float) and not isfinite(value):
+        return f"{value} is not finite"
+    if about.choices and value not in about.choices:
+        return f"'{value}' is not one of {list(about.choices)}"
+    return ""
+
+
+def _descriptor(item: Field[Any]) -> ParameterDescriptor:
+    about = _about(item)
+    unit = f" [{about.unit}]" if about.unit else ""
+    descriptor = ParameterDescriptor(
+        description=about.description + unit,
+        read_only=about.read_only,
+        additional_constraints=f"one of {list(about.choices)}" if about.choices else "",
+    )
+    if about.minimum is not None and about.maximum is not None:
+        if isinstance(item.default, int):
+            span = IntegerRange(from_value=int(about.minimum), to_value=int(about.maximum))
+            descriptor.integer_range = [span]
+        else:
+            limits = FloatingPointRange(
+                from_value=float(about.minimum), to_value=float(about.maximum)
+            )
+            descriptor.floating_point_range = [limits]
+    return descriptor
