@@ -1,0 +1,83 @@
+"""The belief stage: proprioception, command and foot scans in, belief and policy observation out."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ts_locomotion import perception
+from ts_locomotion.bundle import Bundle
+from ts_locomotion.errors import InvalidInput
+from ts_locomotion.robot import Array
+
+MAP_AGE_CEILING = 2.0
+"""Ages beyond this look alike to the network, and so does having no map at all [s]."""
+
+Floats = NDArray[np.float32]
+
+
+class Scans(NamedTuple):
+    """Foot scans of B robots, feet then points flattened."""
+
+    heights: Array  # (B, F * P) terrain minus foot height [m]
+    valid: NDArray[np.bool_]  # (B, F * P) whether the map knew the height
+    map_age: Array  # (B,) [s]
+
+
+class BeliefOutput(NamedTuple):
+    """One step of the belief network; parts the bundle does not compute have size 0."""
+
+    belief: Floats  # (B, D)
+    state: Floats  # (B, S)
+    gate: Floats  # (B, G) in [0, 1]
+    heights: Floats  # (B, F * P) reconstructed, or (B, 0) [m]
+    privileged: Floats  # (B, K) reconstructed, or (B, 0)
+
+
+class BeliefRuntime:
+    """The belief network of a bundle, its recurrent state passed in and handed back."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._network = bundle.belief
+        self._sees = bundle.contract.exteroception
+        self._state_size = bundle.contract.state_size
+
+    def initial_state(self, batch: int = 1) -> Floats:
+        """The recurrent state on entering control. Shape (B, S)."""
+        return np.zeros((batch, self._state_size), dtype=np.float32)
+
+    def step(self, belief_observation: Array, scans: Scans | None, state: Array) -> BeliefOutput:
+        """The belief after one control period. Shapes (B, N) and (B, S); no scans means blind.
+
+        Raises InvalidInput when what comes out is not finite; `state` is then still the one to use.
+        """
+        inputs = {"observation": belief_observation, "state": state}
+        if self._sees:
+            inputs |= network_scans(scans, len(belief_observation))
+        outputs = self._network.run(inputs)
+        absent = np.empty((len(belief_observation), 0), dtype=np.float32)
+        result = BeliefOutput(
+            outputs["belief"],
+            outputs.get("state_out", absent),
+            outputs.get("gate", absent),
+            outputs.get("heights_out", absent),
+            outputs.get("privileged", absent),
+        )
+        if not all(np.isfinite(part).all() for part in result):
+            raise InvalidInput("belief: what the network believes is not finite")
+        return result
+
+
+def network_scans(scans: Scans | None, batch: int) -> dict[str, Floats]:
+    """Scans as the networks see them: heights 0 where not valid, ages at most MAP_AGE_CEILING."""
+    if scans is None:
+        blank = np.zeros((batch, perception.SCAN_SIZE), dtype=np.float32)
+        age = np.full((batch, 1), MAP_AGE_CEILING, dtype=np.float32)
+        return {"heights": blank, "valid": blank, "map_age": age}
+    valid = np.asarray(scans.valid, dtype=bool) & np.isfinite(scans.heights)
+    age = np.nan_to_num(scans.map_age, nan=MAP_AGE_CEILING, posinf=MAP_AGE_CEILING)
+    return {
+        "heights": np.where(valid, scans.heights, 0.0).astype(np.float32),
+        "valid": valid.astype(np.float32),
+        "map_age": np.clip(age, 0.0, MAP_AGE_CEILING).astype(np.float32)[:, None],
+    }

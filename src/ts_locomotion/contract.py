@@ -1,0 +1,293 @@
+"""The learned contract: what a model bundle promises about its networks and the robot it drives."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from typing import Any
+
+import numpy as np
+
+from ts_locomotion import observation, perception, robot, ticks
+from ts_locomotion.errors import BundleMismatch
+from ts_locomotion.robot import Array
+
+FORMAT_VERSION = 1
+NETWORK_FILES = ("belief.onnx", "policy.onnx")
+JOINT_ARRAYS = ("stand_pose", "stiffness", "damping", "action_scale")
+OBSERVATIONS = ("belief_observation", "policy_observation")
+COMMAND_AXES = ("linear_x", "linear_y", "angular_z")
+FIELDS = (
+    "format_version",
+    "name",
+    "task",
+    "step_time",
+    "joints",
+    "stand_pose",
+    "stiffness",
+    "damping",
+    "action_scale",
+    "action_clip",
+    "belief_observation",
+    "policy_observation",
+    "exteroception",
+    "scan",
+    "state_size",
+    "belief_size",
+    "gate_size",
+    "reconstructed_heights",
+    "privileged",
+    "command_limits",
+    "gait",
+    "files",
+    "training",
+    "scores",
+)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Contract:
+    """Everything the runtime must know of a trained policy. Joint arrays have shape (J,)."""
+
+    name: str
+    task: str
+    stiffness: Array
+    """Position gains [N m/rad]."""
+    damping: Array
+    """Velocity gains [N m s/rad]."""
+    action_scale: Array
+    """Joint target minus stand pose [rad] per unit of action."""
+    action_clip: float
+    """Actions beyond this magnitude are clipped."""
+    belief_observation: tuple[str, ...]
+    policy_observation: tuple[str, ...]
+    """Names of observation terms (observation.TERMS), in order."""
+    state_size: int
+    belief_size: int
+    command_limits: Mapping[str, tuple[float, float]]
+    """Lowest and highest linear_x, linear_y [m/s] and angular_z [rad/s]."""
+    gait_frequency_hz: float
+    exteroception: bool = False
+    gate_size: int = 0
+    reconstructed_heights: bool = False
+    privileged: Mapping[str, int] = dataclass_field(default_factory=dict)
+    """Name and size of the reconstructed privileged entries, in order."""
+    files: Mapping[str, str] = dataclass_field(default_factory=dict)
+    """SHA-256 of each network file; filled in when the bundle is written."""
+    training: Mapping[str, Any] = dataclass_field(default_factory=dict)
+    """Command, seed, steps, commit and versions of the training run."""
+    scores: Mapping[str, Any] = dataclass_field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+    step_time: float = ticks.CONTROL_PERIOD
+    joints: tuple[str, ...] = robot.JOINTS
+    stand_pose: Array = dataclass_field(default_factory=robot.STAND_POSE.copy)
+    scan_radii: tuple[float, ...] = perception.SCAN_RADII
+    scan_points: tuple[int, ...] = perception.SCAN_POINTS
+
+    def __post_init__(self) -> None:
+        for name in JOINT_ARRAYS:
+            array = np.array(getattr(self, name), dtype=np.float64)
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        _check(self)
+
+    @property
+    def privileged_size(self) -> int:
+        """Length of the reconstructed privileged vector."""
+        return sum(self.privileged.values())
+
+
+def mismatch(field: str, given: object, expected: object) -> BundleMismatch:
+    """The one form of every complaint about a bundle."""
+    return BundleMismatch(f"{field}: given {given}, expected {expected}")
+
+
+def to_mapping(contract: Contract) -> dict[str, Any]:
+    """The contract as plain YAML values, in the order of FIELDS."""
+    values: dict[str, Any] = {field: getattr(contract, field, None) for field in FIELDS}
+    for field in JOINT_ARRAYS:
+        values[field] = values[field].tolist()
+    for field in OBSERVATIONS:
+        values[field] = [
+            {"name": n, "size": observation.TERMS[n].size, "scale": observation.TERMS[n].scale}
+            for n in values[field]
+        ]
+    values["joints"] = list(contract.joints)
+    values["scan"] = {"radii": list(contract.scan_radii), "points": list(contract.scan_points)}
+    values["privileged"] = [{"name": n, "size": size} for n, size in contract.privileged.items()]
+    values["command_limits"] = {a: list(contract.command_limits[a]) for a in COMMAND_AXES}
+    values["gait"] = {"frequency_hz": contract.gait_frequency_hz}
+    return values
+
+
+def from_mapping(values: object) -> Contract:
+    """The contract from YAML values; raises BundleMismatch naming the first field at fault."""
+    fields = _mapping("contract", values)
+    _exact_keys("contract", fields, FIELDS)
+    scan = _mapping("scan", fields["scan"])
+    _exact_keys("scan", scan, ("radii", "points"))
+    gait = _mapping("gait", fields["gait"])
+    _exact_keys("gait", gait, ("frequency_hz",))
+    limits = _mapping("command_limits", fields["command_limits"])
+    _exact_keys("command_limits", limits, COMMAND_AXES)
+    integers = {
+        field: _integer(field, fields[field])
+        for field in ("format_version", "state_size", "belief_size", "gate_size")
+    }
+    if integers["format_version"] != FORMAT_VERSION:
+        raise mismatch("format_version", integers["format_version"], FORMAT_VERSION)
+    return Contract(
+        **integers,
+        **{field: _text(field, fields[field]) for field in ("name", "task")},
+        **{field: _number(field, fields[field]) for field in ("step_time", "action_clip")},
+        **{f: _flag(f, fields[f]) for f in ("exteroception", "reconstructed_heights")},
+        **{f: _mapping(f, fields[f]) for f in ("files", "training", "scores")},
+        **{name: np.array(_numbers(name, fields[name])) for name in JOINT_ARRAYS},
+        joints=tuple(_text("joints", name) for name in _sequence("joints", fields["joints"])),
+        belief_observation=_terms("belief_observation", fields["belief_observation"]),
+        policy_observation=_terms("policy_observation", fields["policy_observation"]),
+        scan_radii=_numbers("scan.radii", scan["radii"]),
+        scan_points=tuple(
+            _integer("scan.points", n) for n in _sequence("scan.points", scan["points"])
+        ),
+        privileged=_privileged(fields["privileged"]),
+        command_limits={a: _interval(f"command_limits.{a}", limits[a]) for a in COMMAND_AXES},
+        gait_frequency_hz=_number("gait.frequency_hz", gait["frequency_hz"]),
+    )
+
+
+def _check(contract: Contract) -> None:
+    fixed = {
+        "format_version": FORMAT_VERSION,
+        "step_time": ticks.CONTROL_PERIOD,
+        "joints": robot.JOINTS,
+        "scan_radii": perception.SCAN_RADII,
+        "scan_points": perception.SCAN_POINTS,
+    }
+    for field, expected in fixed.items():
+        if getattr(contract, field) != expected:
+            raise mismatch(field, getattr(contract, field), expected)
+    _check_joint_arrays(contract)
+    _check_numbers(contract)
+    for field in OBSERVATIONS:
+        names = getattr(contract, field)
+        unknown = sorted(set(names) - set(observation.TERMS))
+        if unknown or not names or len(set(names)) != len(names):
+            raise mismatch(field, list(names), f"distinct names of {sorted(observation.TERMS)}")
+    files = contract.files
+    if files and set(files) != set(NETWORK_FILES):
+        raise mismatch("files", sorted(files), sorted(NETWORK_FILES))
+
+
+def _check_joint_arrays(contract: Contract) -> None:
+    for field in JOINT_ARRAYS:
+        array = getattr(contract, field)
+        if array.shape != (len(robot.JOINTS),):
+            raise mismatch(field, f"shape {array.shape}", f"shape ({len(robot.JOINTS)},)")
+        if field != "stand_pose" and not (np.isfinite(array).all() and (array >= 0).all()):
+            raise mismatch(field, array.tolist(), "finite numbers >= 0")
+    # The observation table subtracts the same pose.
+    if not np.array_equal(contract.stand_pose, robot.STAND_POSE):
+        raise mismatch("stand_pose", contract.stand_pose.tolist(), robot.STAND_POSE.tolist())
+
+
+def _check_numbers(contract: Contract) -> None:
+    for field in ("action_clip", "gait_frequency_hz"):
+        value = getattr(contract, field)
+        if not (math.isfinite(value) and value > 0):
+            raise mismatch(field, value, "a finite number > 0")
+    sizes = {f"privileged.{name}": size for name, size in contract.privileged.items()}
+    sizes["belief_size"] = contract.belief_size
+    for field, size in sizes.items():
+        if size < 1:
+            raise mismatch(field, size, "a size >= 1")
+    for field in ("state_size", "gate_size"):
+        if getattr(contract, field) < 0:
+            raise mismatch(field, getattr(contract, field), "a size >= 0")
+    if set(contract.command_limits) != set(COMMAND_AXES):
+        raise mismatch("command_limits", sorted(contract.command_limits), sorted(COMMAND_AXES))
+    for axis, (low, high) in contract.command_limits.items():
+        if not (math.isfinite(low) and math.isfinite(high) and low <= 0 <= high):
+            raise mismatch(f"command_limits.{axis}", [low, high], "finite [low <= 0, high >= 0]")
+
+
+def _terms(field: str, value: object) -> tuple[str, ...]:
+    names = []
+    for entry in _sequence(field, value):
+        term = _mapping(field, entry)
+        _exact_keys(field, term, ("name", "size", "scale"))
+        name = _text(field, term["name"])
+        if name not in observation.TERMS:
+            raise mismatch(field, name, f"a name of {sorted(observation.TERMS)}")
+        for part in ("size", "scale"):
+            expected = getattr(observation.TERMS[name], part)
+            if _number(f"{field}.{name}.{part}", term[part]) != expected:
+                raise mismatch(f"{field}.{name}.{part}", term[part], expected)
+        names.append(name)
+    return tuple(names)
+
+
+def _privileged(value: object) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for entry in _sequence("privileged", value):
+        item = _mapping("privileged", entry)
+        _exact_keys("privileged", item, ("name", "size"))
+        name = _text("privileged", item["name"])
+        if name in sizes:
+            raise mismatch("privileged", f"{name} twice", "distinct names")
+        sizes[name] = _integer(f"privileged.{name}", item["size"])
+    return sizes
+
+
+def _exact_keys(field: str, given: Mapping[str, Any], expected: Sequence[str]) -> None:
+    if set(given) != set(expected):
+        missing = sorted(set(expected) - set(given))
+        unknown = sorted(str(key) for key in set(given) - set(expected))
+        raise mismatch(field, f"missing {missing}, unknown {unknown}", f"{list(expected)}")
+
+
+def _mapping(field: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise mismatch(field, value, "a mapping")
+    return dict(value)
+
+
+def _sequence(field: str, value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise mismatch(field, value, "a list")
+    return value
+
+
+def _text(field: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise mismatch(field, value, "a text")
+    return value
+
+
+def _flag(field: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise mismatch(field, value, "true or false")
+    return value
+
+
+def _integer(field: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise mismatch(field, value, "an integer")
+    return value
+
+
+def _number(field: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise mismatch(field, value, "a number")
+    return float(value)
+
+
+def _numbers(field: str, value: object) -> tuple[float, ...]:
+    return tuple(_number(field, item) for item in _sequence(field, value))
+
+
+def _interval(field: str, value: object) -> tuple[float, float]:
+    numbers = _numbers(field, value)
+    if len(numbers) != 2:
+        raise mismatch(field, value, "[low, high]")
+    return numbers[0], numbers[1]

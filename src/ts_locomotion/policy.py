@@ -1,0 +1,46 @@
+"""The policy stage: observation and belief in, joint targets out."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ts_locomotion import action
+from ts_locomotion.bundle import Bundle
+from ts_locomotion.errors import InvalidInput
+from ts_locomotion.robot import Array
+
+
+class PolicyOutput(NamedTuple):
+    """What the policy wants of B robots."""
+
+    action: NDArray[np.float32]  # (B, J) the network's raw output
+    positions: Array  # (B, J) joint targets [rad]
+
+
+class PolicyRuntime:
+    """The policy network of a bundle."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._network = bundle.policy
+
+    def act(self, policy_observation: Array, belief: Array) -> NDArray[np.float32]:
+        """The raw action. Shapes (B, N) and (B, D) give (B, J). Raises InvalidInput if not finite."""
+        inputs = {"observation": policy_observation, "belief": belief}
+        raw = self._network.run(inputs)["action"]
+        if not np.isfinite(raw).all():
+            raise InvalidInput("policy: the action is not finite")
+        return raw
+
+
+class PolicyStage:
+    """What the policy node does between receiving a belief and publishing joint targets."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._contract = bundle.contract
+        self._runtime = PolicyRuntime(bundle)
+
+    def step(self, policy_observation: Array, belief: Array) -> PolicyOutput:
+        """Joint targets for B robots. Shapes (B, N) and (B, D). Raises InvalidInput if not finite."""
+        raw = self._runtime.act(policy_observation, belief)
+        return PolicyOutput(raw, action.joint_targets(self._contract, raw))
