@@ -8,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ts_locomotion import bundle, observation, perception
-from ts_locomotion.contract import Contract
+from ts_locomotion.contract import Contract, Gait
 
 TERMS = (
     "command",
@@ -76,7 +76,7 @@ def _contract(name: str, terms: Sequence[str], **sizes) -> Contract:
             "linear_y": (-0.4, 0.4),
             "angular_z": (-1.0, 1.0),
         },
-        gait_frequency_hz=2.0,
+        gait=Gait(2.0),
         training={"command": "test", "seed": 0, "steps": 0, "commit": "none", "versions": {}},
         scores={},
         **sizes,

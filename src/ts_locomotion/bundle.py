@@ -2,9 +2,10 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnxruntime
@@ -47,7 +48,8 @@ class Network:
                     f"{self._name} {name}: given shape {feeds[name].shape},"
                     f" expected ({batch}, {size})"
                 )
-        return dict(zip(self._outputs, self._session.run(self._outputs, feeds), strict=True))
+        values = cast("list[NDArray[np.float32]]", self._session.run(self._outputs, feeds))
+        return dict(zip(self._outputs, values, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +160,7 @@ def _open(name: str, content: bytes) -> onnxruntime.InferenceSession:
 
 
 def _check_ports(
-    field: str, ports: list[onnxruntime.NodeArg], expected: Mapping[str, int]
+    field: str, ports: Sequence[onnxruntime.NodeArg], expected: Mapping[str, int]
 ) -> None:
     names = [port.name for port in ports]
     if sorted(names) != sorted(expected):

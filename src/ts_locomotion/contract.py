@@ -1,10 +1,10 @@
 """The learned contract: what a model bundle promises about its networks and the robot it drives."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,32 +17,22 @@ NETWORK_FILES = ("belief.onnx", "policy.onnx")
 JOINT_ARRAYS = ("stand_pose", "stiffness", "damping", "action_scale")
 OBSERVATIONS = ("belief_observation", "policy_observation")
 COMMAND_AXES = ("linear_x", "linear_y", "angular_z")
-FIELDS = (
-    "format_version",
-    "name",
-    "task",
-    "step_time",
-    "joints",
-    "stand_pose",
-    "stiffness",
-    "damping",
-    "action_scale",
-    "action_clip",
-    "belief_observation",
-    "policy_observation",
-    "exteroception",
-    "scan",
-    "state_size",
-    "belief_size",
-    "gate_size",
-    "reconstructed_heights",
-    "privileged",
-    "command_limits",
-    "gait",
-    "files",
-    "training",
-    "scores",
-)
+
+
+class Scan(NamedTuple):
+    """Circles of height samples around each foot."""
+
+    radii: tuple[float, ...]  # [m]
+    points: tuple[int, ...]  # on each circle
+
+
+class Gait(NamedTuple):
+    """The trot clock that the observation may contain."""
+
+    frequency_hz: float
+
+
+SCAN = Scan(perception.SCAN_RADII, perception.SCAN_POINTS)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,7 +56,7 @@ class Contract:
     belief_size: int
     command_limits: Mapping[str, tuple[float, float]]
     """Lowest and highest linear_x, linear_y [m/s] and angular_z [rad/s]."""
-    gait_frequency_hz: float
+    gait: Gait
     exteroception: bool = False
     gate_size: int = 0
     reconstructed_heights: bool = False
@@ -77,12 +67,10 @@ class Contract:
     training: Mapping[str, Any] = dataclass_field(default_factory=dict)
     """Command, seed, steps, commit and versions of the training run."""
     scores: Mapping[str, Any] = dataclass_field(default_factory=dict)
-    format_version: int = FORMAT_VERSION
     step_time: float = ticks.CONTROL_PERIOD
     joints: tuple[str, ...] = robot.JOINTS
     stand_pose: Array = dataclass_field(default_factory=robot.STAND_POSE.copy)
-    scan_radii: tuple[float, ...] = perception.SCAN_RADII
-    scan_points: tuple[int, ...] = perception.SCAN_POINTS
+    scan: Scan = SCAN
 
     def __post_init__(self) -> None:
         for name in JOINT_ARRAYS:
@@ -103,8 +91,9 @@ def mismatch(field: str, given: object, expected: object) -> BundleMismatch:
 
 
 def to_mapping(contract: Contract) -> dict[str, Any]:
-    """The contract as plain YAML values, in the order of FIELDS."""
-    values: dict[str, Any] = {field: getattr(contract, field, None) for field in FIELDS}
+    """The contract as plain YAML values, one per field."""
+    values: dict[str, Any] = {"format_version": FORMAT_VERSION}
+    values |= {field: getattr(contract, field) for field in _READERS}
     for field in JOINT_ARRAYS:
         values[field] = values[field].tolist()
     for field in OBSERVATIONS:
@@ -113,57 +102,25 @@ def to_mapping(contract: Contract) -> dict[str, Any]:
             for n in values[field]
         ]
     values["joints"] = list(contract.joints)
-    values["scan"] = {"radii": list(contract.scan_radii), "points": list(contract.scan_points)}
+    values["scan"] = {name: list(part) for name, part in contract.scan._asdict().items()}
     values["privileged"] = [{"name": n, "size": size} for n, size in contract.privileged.items()]
     values["command_limits"] = {a: list(contract.command_limits[a]) for a in COMMAND_AXES}
-    values["gait"] = {"frequency_hz": contract.gait_frequency_hz}
+    values["gait"] = contract.gait._asdict()
     return values
 
 
 def from_mapping(values: object) -> Contract:
-    """The contract from YAML values; raises BundleMismatch naming the first field at fault."""
+    """The contract from YAML values. Raises BundleMismatch naming the first field at fault."""
     fields = _mapping("contract", values)
-    _exact_keys("contract", fields, FIELDS)
-    scan = _mapping("scan", fields["scan"])
-    _exact_keys("scan", scan, ("radii", "points"))
-    gait = _mapping("gait", fields["gait"])
-    _exact_keys("gait", gait, ("frequency_hz",))
-    limits = _mapping("command_limits", fields["command_limits"])
-    _exact_keys("command_limits", limits, COMMAND_AXES)
-    integers = {
-        field: _integer(field, fields[field])
-        for field in ("format_version", "state_size", "belief_size", "gate_size")
-    }
-    if integers["format_version"] != FORMAT_VERSION:
-        raise mismatch("format_version", integers["format_version"], FORMAT_VERSION)
-    return Contract(
-        **integers,
-        **{field: _text(field, fields[field]) for field in ("name", "task")},
-        **{field: _number(field, fields[field]) for field in ("step_time", "action_clip")},
-        **{f: _flag(f, fields[f]) for f in ("exteroception", "reconstructed_heights")},
-        **{f: _mapping(f, fields[f]) for f in ("files", "training", "scores")},
-        **{name: np.array(_numbers(name, fields[name])) for name in JOINT_ARRAYS},
-        joints=tuple(_text("joints", name) for name in _sequence("joints", fields["joints"])),
-        belief_observation=_terms("belief_observation", fields["belief_observation"]),
-        policy_observation=_terms("policy_observation", fields["policy_observation"]),
-        scan_radii=_numbers("scan.radii", scan["radii"]),
-        scan_points=tuple(
-            _integer("scan.points", n) for n in _sequence("scan.points", scan["points"])
-        ),
-        privileged=_privileged(fields["privileged"]),
-        command_limits={a: _interval(f"command_limits.{a}", limits[a]) for a in COMMAND_AXES},
-        gait_frequency_hz=_number("gait.frequency_hz", gait["frequency_hz"]),
-    )
+    version = fields.get("format_version")
+    if version != FORMAT_VERSION:
+        raise mismatch("format_version", version, FORMAT_VERSION)
+    _exact_keys("contract", fields, ("format_version", *_READERS))
+    return Contract(**{field: read(field, fields[field]) for field, read in _READERS.items()})
 
 
 def _check(contract: Contract) -> None:
-    fixed = {
-        "format_version": FORMAT_VERSION,
-        "step_time": ticks.CONTROL_PERIOD,
-        "joints": robot.JOINTS,
-        "scan_radii": perception.SCAN_RADII,
-        "scan_points": perception.SCAN_POINTS,
-    }
+    fixed = {"step_time": ticks.CONTROL_PERIOD, "joints": robot.JOINTS, "scan": SCAN}
     for field, expected in fixed.items():
         if getattr(contract, field) != expected:
             raise mismatch(field, getattr(contract, field), expected)
@@ -192,8 +149,11 @@ def _check_joint_arrays(contract: Contract) -> None:
 
 
 def _check_numbers(contract: Contract) -> None:
-    for field in ("action_clip", "gait_frequency_hz"):
-        value = getattr(contract, field)
+    positive = {
+        "action_clip": contract.action_clip,
+        "gait.frequency_hz": contract.gait.frequency_hz,
+    }
+    for field, value in positive.items():
         if not (math.isfinite(value) and value > 0):
             raise mismatch(field, value, "a finite number > 0")
     sizes = {f"privileged.{name}": size for name, size in contract.privileged.items()}
@@ -227,15 +187,15 @@ def _terms(field: str, value: object) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _privileged(value: object) -> dict[str, int]:
+def _privileged(field: str, value: object) -> dict[str, int]:
     sizes: dict[str, int] = {}
-    for entry in _sequence("privileged", value):
-        item = _mapping("privileged", entry)
-        _exact_keys("privileged", item, ("name", "size"))
-        name = _text("privileged", item["name"])
+    for entry in _sequence(field, value):
+        item = _mapping(field, entry)
+        _exact_keys(field, item, ("name", "size"))
+        name = _text(field, item["name"])
         if name in sizes:
-            raise mismatch("privileged", f"{name} twice", "distinct names")
-        sizes[name] = _integer(f"privileged.{name}", item["size"])
+            raise mismatch(field, f"{name} twice", "distinct names")
+        sizes[name] = _integer(f"{field}.{name}", item["size"])
     return sizes
 
 
@@ -286,8 +246,66 @@ def _numbers(field: str, value: object) -> tuple[float, ...]:
     return tuple(_number(field, item) for item in _sequence(field, value))
 
 
+def _array(field: str, value: object) -> Array:
+    return np.array(_numbers(field, value))
+
+
+def _names(field: str, value: object) -> tuple[str, ...]:
+    return tuple(_text(field, item) for item in _sequence(field, value))
+
+
+def _scan(field: str, value: object) -> Scan:
+    scan = _mapping(field, value)
+    _exact_keys(field, scan, Scan._fields)
+    points = _sequence(f"{field}.points", scan["points"])
+    return Scan(
+        _numbers(f"{field}.radii", scan["radii"]),
+        tuple(_integer(f"{field}.points", count) for count in points),
+    )
+
+
+def _limits(field: str, value: object) -> dict[str, tuple[float, float]]:
+    limits = _mapping(field, value)
+    _exact_keys(field, limits, COMMAND_AXES)
+    return {axis: _interval(f"{field}.{axis}", limits[axis]) for axis in COMMAND_AXES}
+
+
 def _interval(field: str, value: object) -> tuple[float, float]:
     numbers = _numbers(field, value)
     if len(numbers) != 2:
         raise mismatch(field, value, "[low, high]")
     return numbers[0], numbers[1]
+
+
+def _gait(field: str, value: object) -> Gait:
+    gait = _mapping(field, value)
+    _exact_keys(field, gait, Gait._fields)
+    return Gait(_number(f"{field}.frequency_hz", gait["frequency_hz"]))
+
+
+# How each field of contract.yaml is read, in the order it is written.
+_READERS: Mapping[str, Callable[[str, object], Any]] = {
+    "name": _text,
+    "task": _text,
+    "step_time": _number,
+    "joints": _names,
+    "stand_pose": _array,
+    "stiffness": _array,
+    "damping": _array,
+    "action_scale": _array,
+    "action_clip": _number,
+    "belief_observation": _terms,
+    "policy_observation": _terms,
+    "exteroception": _flag,
+    "scan": _scan,
+    "state_size": _integer,
+    "belief_size": _integer,
+    "gate_size": _integer,
+    "reconstructed_heights": _flag,
+    "privileged": _privileged,
+    "command_limits": _limits,
+    "gait": _gait,
+    "files": _mapping,
+    "training": _mapping,
+    "scores": _mapping,
+}
