@@ -29,6 +29,14 @@ def yaw(quaternion: Array) -> Array:
     return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
 
 
+def roll_pitch_yaw(quaternion: Array) -> Array:
+    """Rotations about the fixed x, y and z axes, in that order [rad]. Shape (..., 3)."""
+    w, x, y, z = np.moveaxis(np.asarray(quaternion), -1, 0)
+    roll = np.arctan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y))
+    pitch = np.arcsin(np.clip(2 * (w * y - x * z), -1.0, 1.0))
+    return np.stack([roll, pitch, yaw(quaternion)], axis=-1)
+
+
 def tilt(quaternion: Array) -> Array:
     """Angle between the base's z axis and the vertical [rad]. Shape (..., 4) gives (...)."""
     return np.arccos(np.clip(-projected_gravity(quaternion)[..., 2], -1.0, 1.0))
