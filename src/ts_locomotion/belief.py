@@ -5,9 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ts_locomotion import perception
+from ts_locomotion import command, gait, observation, perception
 from ts_locomotion.bundle import Bundle
+from ts_locomotion.command import CommandLimits
 from ts_locomotion.errors import InvalidInput
+from ts_locomotion.observation import Proprioception
 from ts_locomotion.robot import Array
 
 MAP_AGE_CEILING = 2.0
@@ -81,3 +83,80 @@ def network_scans(scans: Scans | None, batch: int) -> dict[str, Floats]:
         "valid": valid.astype(np.float32),
         "map_age": np.clip(age, 0.0, MAP_AGE_CEILING).astype(np.float32)[:, None],
     }
+
+
+class BeliefState(NamedTuple):
+    """What the belief stage of B robots remembers from one control tick to the next."""
+
+    recurrent: Floats  # (B, S)
+    phase: Array  # (B,) of the gait, in [0, 1)
+    velocity_command: Array  # (B, 3) conditioned
+
+
+class BeliefTick(NamedTuple):
+    """What the belief stage hands to the policy."""
+
+    output: BeliefOutput
+    observation: Floats  # (B, N) the policy's
+    velocity_command: Array  # (B, 3) conditioned: v_x, v_y [m/s] and w_z [rad/s] in the base frame
+
+
+class BeliefStage:
+    """What the belief node does in one control tick."""
+
+    def __init__(self, bundle: Bundle, limits: CommandLimits | None = None) -> None:
+        self._contract = bundle.contract
+        self._limits = limits or command.limits_of(bundle.contract.command_limits)
+        self._runtime = BeliefRuntime(bundle)
+
+    def initial_state(self, batch: int = 1) -> BeliefState:
+        """The state on entering control: nothing seen, phase 0, no motion commanded."""
+        return BeliefState(
+            self._runtime.initial_state(batch), np.zeros(batch), np.zeros((batch, 3))
+        )
+
+    def step(
+        self,
+        sensed: Proprioception,
+        velocity_command: Array,
+        command_age: Array | float,
+        last_action: Array,
+        scans: Scans | None,
+        state: BeliefState,
+    ) -> tuple[BeliefTick, BeliefState]:
+        """One control tick of B robots.
+
+        Velocity command (B, 3) as received and its age (B,) [s] at the robot state, infinite when
+        there was none; last_action (B, J) the policy's raw answer to the tick before, zero at
+        first. Raises InvalidInput when anything is not finite; `state` then stays the one to use.
+        """
+        request = command.checked(velocity_command)
+        conditioned = command.approach(
+            state.velocity_command,
+            command.wanted(request, command_age, self._limits),
+            self._limits,
+            self._contract.step_time,
+        )
+        moving = gait.is_moving(conditioned)
+        terms = (sensed, conditioned, last_action, gait.clock(state.phase, moving))
+        for_belief = _observe(self._contract.belief_observation, terms)
+        for_policy = for_belief
+        if self._contract.policy_observation != self._contract.belief_observation:
+            for_policy = _observe(self._contract.policy_observation, terms)
+        output = self._runtime.step(for_belief, scans, state.recurrent)
+        phase = gait.advance(
+            state.phase, moving, self._contract.gait.frequency_hz, self._contract.step_time
+        )
+        return (
+            BeliefTick(output, for_policy, conditioned),
+            BeliefState(output.state, phase, conditioned),
+        )
+
+
+def _observe(names: tuple[str, ...], terms: tuple[Proprioception, Array, Array, Array]) -> Floats:
+    observed = observation.observe(names, *terms)
+    finite = np.all(np.isfinite(observed), axis=0)
+    if not finite.all():
+        bad = [n for n, part in observation.layout(names).items() if not finite[part].all()]
+        raise InvalidInput(f"observation: {', '.join(bad)} not finite")
+    return observed

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ts_locomotion import observation, perception, robot, ticks
+from ts_locomotion import command, observation, perception, robot, ticks
 from ts_locomotion.errors import BundleMismatch
 from ts_locomotion.robot import Array
 
@@ -16,7 +16,6 @@ FORMAT_VERSION = 1
 NETWORK_FILES = ("belief.onnx", "policy.onnx")
 JOINT_ARRAYS = ("stand_pose", "stiffness", "damping", "action_scale")
 OBSERVATIONS = ("belief_observation", "policy_observation")
-COMMAND_AXES = ("linear_x", "linear_y", "angular_z")
 
 
 class Scan(NamedTuple):
@@ -104,7 +103,7 @@ def to_mapping(contract: Contract) -> dict[str, Any]:
     values["joints"] = list(contract.joints)
     values["scan"] = {name: list(part) for name, part in contract.scan._asdict().items()}
     values["privileged"] = [{"name": n, "size": size} for n, size in contract.privileged.items()]
-    values["command_limits"] = {a: list(contract.command_limits[a]) for a in COMMAND_AXES}
+    values["command_limits"] = {a: list(contract.command_limits[a]) for a in command.AXES}
     values["gait"] = contract.gait._asdict()
     return values
 
@@ -164,8 +163,8 @@ def _check_numbers(contract: Contract) -> None:
     for field in ("state_size", "gate_size"):
         if getattr(contract, field) < 0:
             raise mismatch(field, getattr(contract, field), "a size >= 0")
-    if set(contract.command_limits) != set(COMMAND_AXES):
-        raise mismatch("command_limits", sorted(contract.command_limits), sorted(COMMAND_AXES))
+    if set(contract.command_limits) != set(command.AXES):
+        raise mismatch("command_limits", sorted(contract.command_limits), sorted(command.AXES))
     for axis, (low, high) in contract.command_limits.items():
         if not (math.isfinite(low) and math.isfinite(high) and low <= 0 <= high):
             raise mismatch(f"command_limits.{axis}", [low, high], "finite [low <= 0, high >= 0]")
@@ -266,8 +265,8 @@ def _scan(field: str, value: object) -> Scan:
 
 def _limits(field: str, value: object) -> dict[str, tuple[float, float]]:
     limits = _mapping(field, value)
-    _exact_keys(field, limits, COMMAND_AXES)
-    return {axis: _interval(f"{field}.{axis}", limits[axis]) for axis in COMMAND_AXES}
+    _exact_keys(field, limits, command.AXES)
+    return {axis: _interval(f"{field}.{axis}", limits[axis]) for axis in command.AXES}
 
 
 def _interval(field: str, value: object) -> tuple[float, float]:
