@@ -1,0 +1,359 @@
+"""Named terrains made of boxes, and their exact height.
+
+Boxes and not height fields: sphere feet tunnel into height fields. The ground is the plane z = 0;
+what is to be a hole lies lower than the level on which the robot starts. A terrain is a lane along
++x, or rings around the origin where the robot starts ("pit", "pyramid").
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.rotation import to_matrix
+
+Array = NDArray[np.floating]
+Stream = Literal["train", "eval"]
+
+LANE_WIDTH = 4.0
+START_LENGTH = 1.0
+"""Flat ground ahead of and behind the robot's starting point [m]."""
+BOX_LIMIT = 64
+"""No terrain for training has more boxes: physics pads all of them to one count."""
+HOLE_DEPTH = 0.5
+
+# Distinct spawn keys make the random streams of training and evaluation disjoint for every seed.
+_STREAM_KEY = {"train": 0, "eval": 1}
+
+
+@dataclass(frozen=True)
+class Terrain:
+    """Static boxes on the plane z = 0, robot starting at x = y = 0 with heading +x."""
+
+    name: str
+    size: float
+    """The obstacle's characteristic length [m]; see `KINDS`."""
+    centres: Array
+    """Shape (N, 3)."""
+    half_sizes: Array
+    """Shape (N, 3)."""
+    quaternions: Array
+    """Box to world, w x y z. Shape (N, 4)."""
+    bounds: tuple[float, float, float, float]
+    """x_min, x_max, y_min, y_max of what is built [m]. Outside of it the robot has left."""
+
+    def height(self, x: Array, y: Array) -> Array:
+        """Exact height of the topmost surface [m]. Broadcasts x and y."""
+        x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
+        top = np.zeros(x.shape)
+        for box in range(len(self.centres)):
+            near = self._may_cover(box, x, y)
+            top[near] = np.maximum(top[near], self._box_top(box, x[near], y[near]))
+        return top
+
+    @cached_property
+    def start_height(self) -> float:
+        """Height of the ground where the robot starts [m]."""
+        return float(self.height(np.zeros(1), np.zeros(1))[0])
+
+    def _may_cover(self, box: int, x: Array, y: Array) -> NDArray[np.bool_]:
+        reach = np.abs(to_matrix(self.quaternions[box])) @ self.half_sizes[box] + 1e-9
+        centre = self.centres[box]
+        return (np.abs(x - centre[0]) <= reach[0]) & (np.abs(y - centre[1]) <= reach[1])
+
+    def _box_top(self, box: int, x: Array, y: Array) -> Array:
+        """Where a vertical line leaves the box upwards, -inf where it misses."""
+        box_to_world = to_matrix(self.quaternions[box])
+        up = box_to_world[2]
+        start = np.stack([x, y, np.zeros_like(x)], axis=-1) - self.centres[box]
+        start = start @ box_to_world
+        enters, leaves = np.full(x.shape, -np.inf), np.full(x.shape, np.inf)
+        for axis in range(3):
+            half = self.half_sizes[box, axis]
+            if abs(up[axis]) < 1e-9:
+                leaves[np.abs(start[..., axis]) > half + 1e-9] = -np.inf
+                continue
+            crossings = (np.array([-half, half]) - start[..., axis, None]) / up[axis]
+            enters = np.maximum(enters, crossings.min(axis=-1))
+            leaves = np.minimum(leaves, crossings.max(axis=-1))
+        return np.where(enters <= leaves, leaves, -np.inf)
+
+
+class HeightGrids:
+    """Heights of many terrains sampled once, for lookups by the hundred thousand."""
+
+    def __init__(self, terrains: Sequence[Terrain], resolution: float = 0.02):
+        bounds = np.array([terrain.bounds for terrain in terrains])
+        self._origin = np.array([bounds[:, 0].min(), bounds[:, 2].min()])
+        span = np.array([bounds[:, 1].max(), bounds[:, 3].max()]) - self._origin
+        self._shape = np.ceil(span / resolution).astype(int) + 1
+        self._resolution = resolution
+        self._heights = np.concatenate([self._sample(terrain) for terrain in terrains])
+
+    def at(self, terrain: NDArray[np.integer], x: Array, y: Array) -> Array:
+        """Height at the nearest cell [m], float32. Terrain indices broadcast against x and y."""
+        scale = 1.0 / self._resolution
+        column = ((x - self._origin[0]) * scale + 0.5).astype(np.int32)
+        row = ((y - self._origin[1]) * scale + 0.5).astype(np.int32)
+        np.clip(column, 0, self._shape[0] - 1, out=column)
+        np.clip(row, 0, self._shape[1] - 1, out=row)
+        cells = (np.asarray(terrain) * self._shape[0] + column) * self._shape[1] + row
+        return self._heights[cells]
+
+    def _sample(self, terrain: Terrain) -> Array:
+        x, y = (
+            start + self._resolution * np.arange(count)
+            for start, count in zip(self._origin, self._shape, strict=True)
+        )
+        return terrain.height(x[:, None], y[None, :]).astype(np.float32).ravel()
+
+
+class Piece(NamedTuple):
+    """A stretch of lane that begins at x = 0 on level 0 and is centred on y = 0."""
+
+    tops: list[tuple[float, float, float, float, float]]
+    """Upright boxes reaching to the ground: x, y of the centre, length, width, top [m]."""
+    length: float
+    rise: float = 0.0
+    """Level at the end less level at the beginning [m]."""
+    tilted: tuple[tuple[Array, Array, Array], ...] = ()
+    """Free boxes: centre, half sizes, quaternion."""
+
+
+def flat(length: float) -> Piece:
+    """Level ground."""
+    return Piece([(length / 2, 0.0, length, LANE_WIDTH, 0.0)], length)
+
+
+def stairs(
+    rng: np.random.Generator, size: float, steps: int = 8, run: float | None = None
+) -> Piece:
+    """Steps of height `size`, upwards when positive. Treads of `run` or random [0.26, 0.34] m."""
+    tread = rng.uniform(0.26, 0.34) if run is None else run
+    tops = [
+        ((step + 0.5) * tread, 0.0, tread, LANE_WIDTH, (step + 1) * size) for step in range(steps)
+    ]
+    return Piece(tops, steps * tread, steps * size)
+
+
+def stairs_down(rng: np.random.Generator, size: float) -> Piece:
+    """The same, downwards."""
+    return stairs(rng, -size)
+
+
+def rough(
+    rng: np.random.Generator, size: float, length: float = 5.0, width: float = LANE_WIDTH
+) -> Piece:
+    """Slabs of half a metre, tilted by up to `size` over their length, tops around `size`/2."""
+    cell = 0.5
+    columns, rows = max(1, round(length / cell)), max(1, round(width / 0.8))
+    slabs = []
+    for column in range(columns):
+        for row in range(rows):
+            centre = np.array([(column + 0.5) * cell, (row + 0.5) * width / rows - width / 2, 0.0])
+            pitch, roll = rng.uniform(-0.5, 0.5, 2) * size / cell
+            half = np.array([0.55 * cell, 0.55 * width / rows, 0.1])
+            centre[2] = rng.uniform(0.2, 0.8) * size - half[2]
+            slabs.append((centre, half, _tilt(roll, pitch)))
+    return Piece([], columns * cell, 0.0, tuple(slabs))
+
+
+def slope(rng: np.random.Generator, size: float, length: float = 3.0) -> Piece:
+    """A ramp that rises by `size` metres per metre, then falls again."""
+    del rng
+    angle = np.arctan(size)
+    slant, thickness = length / np.cos(angle), 0.2
+    down = thickness * np.array([np.sin(angle), 0.0, -np.cos(angle)])
+    middle = np.array([length / 2, 0.0, length * size / 2]) + down
+    half = np.array([slant / 2, LANE_WIDTH / 2, thickness])
+    up_ramp = (middle, half, _tilt(0.0, -angle))
+    plateau = (1.5 * length, 0.0, length, LANE_WIDTH, length * size)
+    mirrored = np.array([3 * length - middle[0], 0.0, middle[2]])
+    return Piece([plateau], 3 * length, 0.0, (up_ramp, (mirrored, half, _tilt(0.0, angle))))
+
+
+def blocks(rng: np.random.Generator, size: float, length: float = 6.0, count: int = 40) -> Piece:
+    """Scattered blocks up to `size` high, side lengths 0.3 to 0.9 m."""
+    limits = np.array(
+        [
+            [0.3, length - 0.3],
+            [-LANE_WIDTH / 2, LANE_WIDTH / 2],
+            [0.3, 0.9],
+            [0.3, 0.9],
+            [0.5, 1.0],
+        ]
+    )
+    boxes = [tuple(box) for box in rng.uniform(limits[:, 0], limits[:, 1], (count, 5))]
+    boxes = [(x, y, long, wide, share * size) for x, y, long, wide, share in boxes]
+    return Piece([(length / 2, 0.0, length, LANE_WIDTH, 0.0), *boxes], length)
+
+
+def stepping_stones(
+    rng: np.random.Generator, size: float, length: float = 4.0, stone: float = 0.4
+) -> Piece:
+    """Square stones `size` apart over a hole, each off its place by a little."""
+    pitch = stone + size
+    columns = int(np.ceil((length - size) / pitch))
+    rows = min(int(LANE_WIDTH / pitch), (BOX_LIMIT - 4) // columns)
+    jitter = rng.uniform(-0.1, 0.1, (columns, rows, 2)) * size
+    heights = rng.uniform(-0.2, 0.2, (columns, rows)) * size
+    tops = []
+    for column in range(columns):
+        for row in range(rows):
+            x = size + stone / 2 + column * pitch + jitter[column, row, 0]
+            y = (row - (rows - 1) / 2) * pitch + jitter[column, row, 1]
+            tops.append((x, y, stone, stone, heights[column, row]))
+    return Piece(tops, columns * pitch + size)
+
+
+def gaps(rng: np.random.Generator, size: float, count: int = 4) -> Piece:
+    """`count` gaps of width `size` across the lane, with platforms of 0.7 to 1.1 m between."""
+    tops, x = [], 0.0
+    for _ in range(count):
+        platform = rng.uniform(0.7, 1.1)
+        tops.append((x + size + platform / 2, 0.0, platform, LANE_WIDTH, 0.0))
+        x += size + platform
+    return Piece(tops, x)
+
+
+class Kind(NamedTuple):
+    """How a terrain is made and how its size grows with difficulty."""
+
+    build: Callable[[np.random.Generator, float], Piece]
+    easiest: float
+    hardest: float
+    start_level: Callable[[float], float]
+    """Level of the starting platform for a size [m]."""
+    meaning: str
+
+
+def _on_ground(_: float) -> float:
+    return 0.0
+
+
+def _above_hole(_: float) -> float:
+    return HOLE_DEPTH
+
+
+def _flat_lane(_rng: np.random.Generator, _size: float) -> Piece:
+    return flat(8.0)
+
+
+KINDS: Mapping[str, Kind] = {
+    "flat": Kind(_flat_lane, 0.0, 0.0, _on_ground, "nothing"),
+    "rough": Kind(rough, 0.01, 0.08, _on_ground, "height of the bumps"),
+    "slope": Kind(slope, 0.05, 0.45, _on_ground, "rise per metre"),
+    "stairs_up": Kind(stairs, 0.03, 0.20, _on_ground, "step height"),
+    "stairs_down": Kind(stairs_down, 0.03, 0.20, lambda size: 8 * size, "step height"),
+    "blocks": Kind(blocks, 0.03, 0.20, _on_ground, "height of the highest block"),
+    "stepping_stones": Kind(stepping_stones, 0.02, 0.25, _above_hole, "distance of the stones"),
+    "gaps": Kind(gaps, 0.03, 0.35, _above_hole, "width of the gaps"),
+}
+
+
+def make(
+    name: str,
+    size: float | None = None,
+    *,
+    difficulty: float | None = None,
+    seed: int = 0,
+    stream: Stream = "eval",
+) -> Terrain:
+    """A terrain by name, of a `size` [m] (see `KINDS`) or a `difficulty` in [0, 1].
+
+    Equal arguments give equal terrains. The streams "train" and "eval" never share one.
+    Raises ConfigurationError for an unknown name or a size that makes no sense.
+    """
+    kind = _kind(name)
+    size = _resolve_size(name, kind, size, difficulty)
+    rng = _generator(name, seed, stream)
+    before, after = flat(2 * START_LENGTH), flat(2.0)
+    pieces = [before, kind.build(rng, size), after]
+    return _lay_out(name, size, pieces, -START_LENGTH, kind.start_level(size))
+
+
+class Segment(NamedTuple):
+    """One stretch of a course."""
+
+    name: str
+    size: float = 0.0
+    length: float = 1.0
+    """Used by "flat" and "rough" [m]."""
+
+
+def course(segments: Sequence[Segment], seed: int = 0, stream: Stream = "eval") -> Terrain:
+    """Segments in a row along +x; the robot starts 1 m before the first one ends.
+
+    The level at the start is chosen so that nothing lies below the ground.
+    """
+    rng = _generator("course", seed, stream)
+    pieces = [_segment_piece(segment, rng) for segment in segments]
+    levels = np.cumsum([0.0] + [piece.rise for piece in pieces])
+    holes = any(segment.name in ("gaps", "stepping_stones") for segment in segments)
+    start_level = float(-levels.min()) + (HOLE_DEPTH if holes else 0.0)
+    size = max(segment.size for segment in segments)
+    return _lay_out("course", size, pieces, -START_LENGTH, start_level)
+
+
+def _segment_piece(segment: Segment, rng: np.random.Generator) -> Piece:
+    if segment.name == "flat":
+        return flat(segment.length)
+    if segment.name == "rough":
+        return rough(rng, segment.size, segment.length)
+    return _kind(segment.name).build(rng, segment.size)
+
+
+def _lay_out(name: str, size: float, pieces: Sequence[Piece], x: float, level: float) -> Terrain:
+    begin, boxes = x, []
+    for piece in pieces:
+        for centre_x, centre_y, length, width, top in piece.tops:
+            height = level + top
+            if height > 1e-9:
+                centre = np.array([x + centre_x, centre_y, height / 2])
+                half = np.array([length, width, height]) / 2
+                boxes.append((centre, half, np.array([1.0, 0.0, 0.0, 0.0])))
+        shift = np.array([x, 0.0, level])
+        boxes += [(centre + shift, half, quat) for centre, half, quat in piece.tilted]
+        x, level = x + piece.length, level + piece.rise
+    centres, half_sizes, quaternions = (
+        np.array([box[part] for box in boxes]).reshape(-1, width)
+        for part, width in enumerate((3, 3, 4))
+    )
+    bounds = (begin, x, -LANE_WIDTH / 2, LANE_WIDTH / 2)
+    return Terrain(name, size, centres, half_sizes, quaternions, bounds)
+
+
+def _tilt(roll: float, pitch: float) -> Array:
+    half_roll, half_pitch = roll / 2, pitch / 2
+    cr, sr, cp, sp = np.cos(half_roll), np.sin(half_roll), np.cos(half_pitch), np.sin(half_pitch)
+    return np.array([cp * cr, cp * sr, sp * cr, -sp * sr])
+
+
+def _kind(name: str) -> Kind:
+    if name not in KINDS:
+        raise ConfigurationError(f"unknown terrain {name!r}; valid: {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def _resolve_size(name: str, kind: Kind, size: float | None, difficulty: float | None) -> float:
+    if size is not None and difficulty is not None:
+        raise ConfigurationError(f"terrain {name!r}: give a size or a difficulty, not both")
+    if size is None:
+        fraction = 0.5 if difficulty is None else difficulty
+        if not 0.0 <= fraction <= 1.0:
+            raise ConfigurationError(f"terrain {name!r}: difficulty {fraction} not in [0, 1]")
+        return kind.easiest + fraction * (kind.hardest - kind.easiest)
+    if not 0.0 <= size <= 1.0:
+        raise ConfigurationError(f"terrain {name!r}: size {size} m not in [0, 1]")
+    return size
+
+
+def _generator(name: str, seed: int, stream: Stream) -> np.random.Generator:
+    if stream not in _STREAM_KEY:
+        raise ConfigurationError(f"unknown stream {stream!r}; valid: {', '.join(_STREAM_KEY)}")
+    key = (_STREAM_KEY[stream], *name.encode())
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
