@@ -1,0 +1,203 @@
+"""The one description of the graph: which nodes, with which names, parameters and remappings.
+
+`process.py` starts it as processes, `launch/go2_bringup.launch.py` translates it for ros2 launch.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from ts_locomotion.errors import ConfigurationError
+
+Value = bool | int | float | str | list[str]
+
+PACKAGE = "ts_locomotion"
+STAGES = ("perception", "belief", "policy")
+TERRAINS = (
+    *("flat", "rough", "slope", "stairs_up", "stairs_down"),
+    *("blocks", "stepping_stones", "gaps", "course"),
+)
+SWITCH = ("true", "false")
+AUTO = ("auto", *SWITCH)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of the bring-up, given as name:=value."""
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] = ()
+
+
+ARGUMENTS = (
+    Argument("robot", "mujoco", "the robot: simulated here, or a Go2", ("mujoco", "go2")),
+    Argument("policy", "go2_ts", "model bundle: a name below models/, or a folder"),
+    Argument("terrain", "flat", "ground of the simulation", TERRAINS),
+    Argument("difficulty", "0.5", "of the terrain, from 0 to 1"),
+    Argument("seed", "0", "of everything random in the simulation, a whole number >= 0"),
+    Argument(
+        "pace",
+        "realtime",
+        "of the simulation: with the clock, as fast as it can, or waiting for each command",
+        ("realtime", "fast", "lockstep"),
+    ),
+    Argument("paused", "false", "whether the simulation waits for ~/advance", SWITCH),
+    Argument("view", "false", "whether to open the MuJoCo viewer", SWITCH),
+    Argument("namespace", "", "of every node and of every topic that belongs to one robot"),
+    Argument("use_sim_time", "auto", "whether nodes follow /clock; auto: in simulation", AUTO),
+    Argument("dry_run", "auto", "whether to keep commands from the robot; auto: if real", AUTO),
+    Argument("parameters", "", "a YAML file of ROS parameters, applied last to every node"),
+)
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One node of the graph. `required`: the graph ends when this node does."""
+
+    executable: str
+    name: str
+    namespace: str = ""
+    parameter_files: tuple[Path, ...] = ()
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    remappings: tuple[tuple[str, str], ...] = ()
+    lifecycle: bool = False
+    required: bool = False
+
+    def ros_arguments(self) -> list[str]:
+        """What follows the executable on its command line."""
+        words = ["--ros-args", "-r", f"__node:={self.name}"]
+        if self.namespace:
+            words += ["-r", f"__ns:=/{self.namespace}"]
+        for given, used in self.remappings:
+            words += ["-r", f"{given}:={used}"]
+        for path in self.parameter_files:
+            words += ["--params-file", str(path)]
+        for name, value in self.parameters.items():
+            words += ["-p", f"{name}:={json.dumps(value)}"]
+        return words
+
+
+def describe(given: Mapping[str, str], share: Path) -> tuple[NodeSpec, ...]:
+    """The nodes that the arguments ask for, in the order in which they start.
+
+    `share` is the package's share folder, or the repository: it holds config/. Raises
+    ConfigurationError for an argument that does not exist or does not fit.
+    """
+    values = resolve(given)
+    simulated = values["robot"] == "mujoco"
+    clock = {"use_sim_time": _auto(values["use_sim_time"], simulated)}
+    lockstep = {"lockstep": simulated and values["pace"] == "lockstep"}
+    bundle = {"bundle": values["policy"]}
+    watched = ["go2_bridge", *(["simulator"] if simulated else [])]
+
+    def node(executable: str, name: str, parameters: Mapping[str, Value]) -> NodeSpec:
+        return NodeSpec(
+            executable=executable,
+            name=name,
+            namespace=values["namespace"],
+            parameter_files=_parameter_files(share, name, values["parameters"]),
+            parameters={**parameters, **clock},
+            remappings=_remappings(values["namespace"], simulated),
+            lifecycle=name in STAGES,
+            required=name == ("simulator" if simulated else "go2_bridge"),
+        )
+
+    bridge = {
+        "robot": values["robot"],
+        "dry_run": _auto(values["dry_run"], not simulated),
+        **lockstep,
+    }
+    graph = (
+        node("go2_bridge_node", "go2_bridge", bridge),
+        node("perception_node", "perception", {}),
+        node("belief_node", "belief", {**bundle, **lockstep}),
+        node("policy_node", "policy", bundle),
+        node("supervisor_node", "supervisor", {"stages": list(STAGES), "watched": watched}),
+    )
+    if not simulated:
+        return graph
+    return (node("simulator_node", "simulator", _simulation(values)), *graph)
+
+
+def resolve(given: Mapping[str, str]) -> dict[str, str]:
+    """Every argument with its value; raises ConfigurationError for an unknown name or value."""
+    known = {argument.name: argument for argument in ARGUMENTS}
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise ConfigurationError(f"no argument '{name}', expected one of {list(known)}{hint}")
+    values = {name: given.get(name, argument.default) for name, argument in known.items()}
+    for name, argument in known.items():
+        if argument.choices and values[name] not in argument.choices:
+            raise ConfigurationError(
+                f"{name}:={values[name]} is not one of {list(argument.choices)}"
+            )
+    values["namespace"] = _namespace(values["namespace"])
+    return values
+
+
+def _simulation(values: Mapping[str, str]) -> dict[str, Value]:
+    return {
+        "terrain": values["terrain"],
+        "difficulty": _difficulty(values["difficulty"]),
+        "seed": _seed(values["seed"]),
+        "pace": values["pace"],
+        "paused": values["paused"] == "true",
+        "view": values["view"] == "true",
+    }
+
+
+def _remappings(namespace: str, simulated: bool) -> tuple[tuple[str, str], ...]:
+    """Topics that are absolute on a lone robot move below its namespace, for several in one graph.
+
+    A real robot's own topics stay where its firmware has them.
+    """
+    if not namespace:
+        return ()
+    topics = ["/tf", "/tf_static"]
+    if simulated:
+        topics += ["/lowstate", "/lowcmd", "/clock"]
+    return tuple((topic, topic.lstrip("/")) for topic in topics)
+
+
+def _parameter_files(share: Path, name: str, override: str) -> tuple[Path, ...]:
+    files = (share / "config" / f"{name}.yaml",)
+    if not override:
+        return files
+    path = Path(override).expanduser().absolute()
+    if not path.is_file():
+        raise ConfigurationError(f"parameters:={override} is no file")
+    return (*files, path)
+
+
+def _auto(value: str, meaning: bool) -> bool:
+    return meaning if value == "auto" else value == "true"
+
+
+def _namespace(value: str) -> str:
+    name = value.strip("/")
+    if name and not re.fullmatch(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)*", name, re.ASCII):
+        raise ConfigurationError(f"namespace:={value} is no ROS name, such as 'go2' or 'team/go2'")
+    return name
+
+
+def _difficulty(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not 0.0 <= number <= 1.0:
+        raise ConfigurationError(f"difficulty:={value} is no number from 0 to 1")
+    return number
+
+
+def _seed(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", value):
+        raise ConfigurationError(f"seed:={value} is no whole number from 0 to 999999999")
+    return int(value)

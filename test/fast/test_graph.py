@@ -1,0 +1,119 @@
+"""The description of the graph: arguments, nodes, and what each node is told."""
+
+from pathlib import Path
+
+import pytest
+
+from ts_locomotion.bringup import graph
+from ts_locomotion.errors import ConfigurationError
+
+SHARE = Path("share")
+
+
+def described(**arguments: str) -> dict[str, graph.NodeSpec]:
+    return {spec.name: spec for spec in graph.describe(arguments, SHARE)}
+
+
+def test_the_simulated_graph_has_the_simulator_and_the_real_one_does_not():
+    assert list(described()) == [
+        "simulator",
+        "go2_bridge",
+        "perception",
+        "belief",
+        "policy",
+        "supervisor",
+    ]
+    assert "simulator" not in described(robot="go2")
+
+
+def test_commands_are_kept_from_a_real_robot_unless_asked_for():
+    assert described(robot="go2")["go2_bridge"].parameters["dry_run"] is True
+    assert described(robot="go2", dry_run="false")["go2_bridge"].parameters["dry_run"] is False
+    assert described()["go2_bridge"].parameters["dry_run"] is False
+
+
+def test_nodes_follow_the_simulated_clock_only_in_simulation():
+    assert all(spec.parameters["use_sim_time"] is True for spec in described().values())
+    real = described(robot="go2").values()
+    assert all(spec.parameters["use_sim_time"] is False for spec in real)
+
+
+def test_lockstep_is_told_to_every_node_that_waits():
+    nodes = described(pace="lockstep")
+    assert nodes["simulator"].parameters["pace"] == "lockstep"
+    assert nodes["go2_bridge"].parameters["lockstep"] is True
+    assert nodes["belief"].parameters["lockstep"] is True
+    assert described(pace="fast")["belief"].parameters["lockstep"] is False
+
+
+def test_belief_and_policy_load_the_same_bundle():
+    nodes = described(policy="some/folder")
+    assert nodes["belief"].parameters["bundle"] == "some/folder"
+    assert nodes["policy"].parameters["bundle"] == "some/folder"
+
+
+def test_the_stages_are_the_lifecycle_nodes_and_the_supervisor_knows_them():
+    nodes = described()
+    lifecycle = [name for name, spec in nodes.items() if spec.lifecycle]
+    assert lifecycle == ["perception", "belief", "policy"]
+    assert nodes["supervisor"].parameters["stages"] == lifecycle
+    assert nodes["supervisor"].parameters["watched"] == ["go2_bridge", "simulator"]
+
+
+def test_the_supervisor_of_a_real_robot_expects_no_simulator():
+    assert described(robot="go2")["supervisor"].parameters["watched"] == ["go2_bridge"]
+
+
+def test_the_graph_ends_with_the_robot_side_only():
+    assert [n for n, spec in described().items() if spec.required] == ["simulator"]
+    assert [n for n, spec in described(robot="go2").items() if spec.required] == ["go2_bridge"]
+
+
+def test_a_namespace_moves_every_node_and_the_topics_of_its_robot():
+    nodes = described(namespace="/team/a/")
+    assert {spec.namespace for spec in nodes.values()} == {"team/a"}
+    assert ("/lowcmd", "lowcmd") in nodes["go2_bridge"].remappings
+    assert "__ns:=/team/a" in nodes["policy"].ros_arguments()
+
+
+def test_a_real_robots_own_topics_stay_where_its_firmware_has_them():
+    moved = dict(described(robot="go2", namespace="a")["go2_bridge"].remappings)
+    assert "/lowcmd" not in moved
+    assert moved["/tf"] == "tf"
+
+
+def test_the_users_parameter_file_comes_after_the_nodes_own(tmp_path: Path):
+    own = tmp_path / "mine.yaml"
+    own.write_text("{}")
+    files = described(parameters=str(own))["belief"].parameter_files
+    assert files == (SHARE / "config" / "belief.yaml", own)
+
+
+def test_the_command_line_of_a_node_quotes_its_values_as_yaml():
+    words = described(policy="0123")["policy"].ros_arguments()
+    assert 'bundle:="0123"' in words
+    assert "use_sim_time:=true" in words
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("terain", "flat", "did you mean 'terrain'"),
+        ("robot", "spot", r"\['mujoco', 'go2'\]"),
+        ("terrain", "moon", "stairs_up"),
+        ("difficulty", "2", "from 0 to 1"),
+        ("difficulty", "nan", "from 0 to 1"),
+        ("seed", "-1", "whole number"),
+        ("namespace", "a b", "no ROS name"),
+        ("parameters", "missing.yaml", "no file"),
+    ],
+)
+def test_a_wrong_argument_is_refused_with_what_is_expected(name: str, value: str, complaint: str):
+    with pytest.raises(ConfigurationError, match=complaint):
+        graph.describe({name: value}, SHARE)
+
+
+def test_every_default_is_valid():
+    values = graph.resolve({})
+    assert values == {argument.name: argument.default for argument in graph.ARGUMENTS}
+    graph.describe({}, SHARE)
