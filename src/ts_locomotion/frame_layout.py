@@ -54,7 +54,7 @@ class FrameLayout:
                     cdr, struct = cdr + -cdr % width, struct + -struct % width
                     self._add(group.prefix + field.name, field, cdr)
                     size = width * field.length
-                    source.update(zip(range(struct, struct + size), range(cdr, cdr + size)))
+                    source.update((struct + byte, cdr + byte) for byte in range(size))
                     cdr, struct = cdr + size, struct + size
         self.size = cdr
         self._crc_source = _crc_source(source, struct - 4)

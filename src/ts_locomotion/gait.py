@@ -9,7 +9,7 @@ LEG_PHASE = np.array([0.0, 0.5, 0.5, 0.0])
 
 
 def advance(phase: Array, moving: Array, frequency_hz: float, step_time: float) -> Array:
-    """The phase one control step later, in [0, 1). It rests at 0 while not `moving`. Shape (...)."""
+    """The phase one control step later, in [0, 1); at rest 0 while not `moving`. Shape (...)."""
     return np.where(moving, (phase + frequency_hz * step_time) % 1.0, 0.0)
 
 
@@ -20,7 +20,7 @@ def clock(phase: Array, moving: Array) -> Array:
 
 
 def leg_phases(phase: Array) -> Array:
-    """Phase of each leg in [0, 1): swing in the first half, stance in the second. Shape (..., F)."""
+    """Phase of each leg in [0, 1): swing in the first half, then stance. Shape (..., F)."""
     return (np.asarray(phase)[..., None] + LEG_PHASE) % 1.0
 
 

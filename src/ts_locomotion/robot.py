@@ -1,8 +1,8 @@
 """Facts of the Unitree Go2 and its leg kinematics.
 
 Source of the numbers unless marked: unitree_ros go2_description.urdf (d6f13aa),
-https://github.com/unitreerobotics/unitree_ros. Legs and joints are in the order of the robot's
-motors (unitree_sdk2), which is the order of every array of this package: J = 12 joints, F = 4 feet.
+https://github.com/unitreerobotics/unitree_ros. Legs and joints are in the order of the motors
+(unitree_sdk2), which is the order of every array of this package: J = 12 joints, F = 4 feet.
 """
 
 import numpy as np
@@ -41,6 +41,11 @@ FOLDED_POSE = np.array([0.0, 1.36, -2.65] * 4)
 """Lying on the belly with folded legs [rad]. Shape (J,)."""
 STAND_HEIGHT = 0.335
 """Height of the base above the floor when the feet of STAND_POSE touch it [m]."""
+
+
+def within_limits(joint_positions: Array) -> Array:
+    """Joint positions [rad] moved into the joint limits. Shape (..., J)."""
+    return np.clip(joint_positions, JOINT_LOWER, JOINT_UPPER)
 
 
 def foot_position_in_base(joint_positions: Array) -> Array:
