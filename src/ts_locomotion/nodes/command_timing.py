@@ -1,0 +1,100 @@
+"""How fast the graph answers: ages and periods of /lowcmd as the robot sees them, in wall time."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ts_locomotion import unitree
+from ts_locomotion.robot import Array
+
+CAPACITY = 200_000
+"""Samples kept of each figure; further ones replace the oldest."""
+PERCENTILES = {"p50": 50.0, "p99": 99.0, "p999": 99.9, "max": 100.0}
+
+
+class Samples:
+    """The latest `CAPACITY` durations of one kind [s]."""
+
+    def __init__(self) -> None:
+        self._values = np.zeros(CAPACITY, np.float32)
+        self.count = 0
+
+    def add(self, value: float) -> None:
+        """One more duration [s]."""
+        self._values[self.count % CAPACITY] = value
+        self.count += 1
+
+    @property
+    def values(self) -> Array:
+        """Those kept, in no order. Shape (N,)."""
+        return self._values[: min(self.count, CAPACITY)]
+
+    def percentiles(self, prefix: str) -> dict[str, object]:
+        """`prefix`_p50, _p99, _p999 and _max [ms]; empty while there is no sample."""
+        if not self.count:
+            return {}
+        figures = np.percentile(self.values, list(PERCENTILES.values())) * 1e3
+        names = (f"{prefix}_{name}" for name in PERCENTILES)
+        return dict(zip(names, (f"{figure:.3f}" for figure in figures), strict=True))
+
+
+class CommandTiming:
+    """Follows control ticks from the state that opens them to the first command built on it.
+
+    A control tick is missed when no command built on it has come before the next one opens.
+    """
+
+    def __init__(self) -> None:
+        self.ages = Samples()
+        self.periods = Samples()
+        self.control_ticks = 0
+        self.missed_ticks = 0
+        self._open: tuple[int, float] | None = None
+        self._late: dict[int, float] = {}
+        self._answered_tick = unitree.NO_TICK
+        self._answered_at = 0.0
+
+    def state_published(self, tick: int, now: float) -> None:
+        """The state that opens control tick `tick` [ms] goes out at wall time `now` [s]."""
+        if self._open is not None and self._open[0] == tick:
+            return
+        self._close_open_tick()
+        self.control_ticks += 1
+        self._open = (tick, now)
+
+    def command_received(self, answered_tick: int, source_tick: int, now: float) -> None:
+        """A command that answers state `answered_tick`, built on targets of `source_tick` [ms]."""
+        if answered_tick != self._answered_tick:
+            if self._answered_tick != unitree.NO_TICK:
+                self.periods.add(now - self._answered_at)
+            self._answered_tick, self._answered_at = answered_tick, now
+        if self._open is not None and source_tick == self._open[0]:
+            self.ages.add(now - self._open[1])
+            self._open = None
+        elif source_tick in self._late:
+            self.ages.add(now - self._late.pop(source_tick))
+
+    def pause(self) -> None:
+        """What follows is no continuation: nothing is expected, no period is counted."""
+        self._open = None
+        self._late.clear()
+        self._answered_tick = unitree.NO_TICK
+
+    def values(self) -> Mapping[str, object]:
+        """The figures for diagnostics."""
+        return {
+            "control_ticks": self.control_ticks,
+            "missed_ticks": self.missed_ticks,
+            **self.ages.percentiles("age_ms"),
+            **self.periods.percentiles("period_ms"),
+        }
+
+    def _close_open_tick(self) -> None:
+        if self._open is None:
+            return
+        self.missed_ticks += 1
+        tick, opened = self._open
+        self._late[tick] = opened
+        while len(self._late) > 50:
+            del self._late[next(iter(self._late))]
+        self._open = None

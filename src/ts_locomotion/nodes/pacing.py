@@ -1,0 +1,125 @@
+"""When the simulator takes its next step: with the wall clock, at once, or when it is answered."""
+
+from typing import Protocol
+
+LOCKSTEP_REPEAT = 0.2
+"""An unanswered state is published again after this wall time [s]."""
+LOCKSTEP_PATIENCE = 1.0
+"""A bridge silent for this wall time is not waited for, until it is heard again [s]."""
+LARGEST_LAG = 0.1
+"""A simulator further behind the clock gives up catching up [s]."""
+
+
+class Pace(Protocol):
+    """Told of every state published and every command received, it says how long to wait.
+
+    Wall times `now` are in seconds.
+    """
+
+    def published(self, tick: int, now: float) -> None:
+        """The state of `tick` [ms] has just been published."""
+        ...
+
+    def answered(self, tick: int) -> None:
+        """A command that answers the state of `tick` [ms] has come."""
+        ...
+
+    def wait(self, now: float) -> float:
+        """Time until the next step [s]; 0 or less means now."""
+        ...
+
+
+class Fast:
+    """As fast as it can."""
+
+    def published(self, tick: int, now: float) -> None:
+        """Nothing follows from it."""
+
+    def answered(self, tick: int) -> None:
+        """Nothing follows from it."""
+
+    def wait(self, now: float) -> float:
+        """Never."""
+        return 0.0
+
+
+class RealTime:
+    """One step per `period`; behind the clock at most twice that pace, never a burst."""
+
+    def __init__(self, period: float):
+        self._period = period
+        self._due: float | None = None
+        self._earliest = 0.0
+        self.missed_steps = 0
+
+    def published(self, tick: int, now: float) -> None:
+        """The next step is due one period after this one was."""
+        self._earliest = now + self._period / 2
+        self._due = (now if self._due is None else self._due) + self._period
+        lag = now - self._due
+        if lag > LARGEST_LAG:
+            self.missed_steps += int(lag / self._period)
+            self._due = now
+
+    def answered(self, tick: int) -> None:
+        """Nothing follows from it."""
+
+    def wait(self, now: float) -> float:
+        """Until the next step is due."""
+        if self._due is None:
+            return 0.0
+        return max(self._due, self._earliest) - now
+
+    def restart(self) -> None:
+        """A pause ends: the time it took is not caught up."""
+        self._due = None
+
+
+class Lockstep:
+    """Each step waits for the answer to the state before it; without a bridge, for the clock."""
+
+    def __init__(self, period: float):
+        self._alone = RealTime(period)
+        self._tick = -1
+        self._is_answered = False
+        self._published_at = 0.0
+        self._repeat_at = 0.0
+        self._bridge_heard = False
+        self.gave_up = False
+
+    def published(self, tick: int, now: float) -> None:
+        """Wait for the answer to this state from now on."""
+        if tick == self._tick:
+            self._repeat_at = now + LOCKSTEP_REPEAT
+            return
+        self._tick, self._is_answered = tick, False
+        self._published_at, self._repeat_at = now, now + LOCKSTEP_REPEAT
+        if self.gave_up:
+            self._alone.published(tick, now)
+
+    def answered(self, tick: int) -> None:
+        """The step may follow if this answers the present state."""
+        self._bridge_heard = True
+        self.gave_up = False
+        self._is_answered = self._is_answered or tick == self._tick
+
+    def wait(self, now: float) -> float:
+        """Until the answer comes, or patience ends: from then on the clock alone decides."""
+        if self._is_answered:
+            return 0.0
+        if self.gave_up:
+            return self._alone.wait(now)
+        if self._bridge_heard and now - self._published_at > LOCKSTEP_PATIENCE:
+            self.gave_up = True
+            self._alone.restart()
+            return 0.0
+        return max(1e-3, self._repeat_at - now)
+
+    def must_repeat(self, now: float) -> bool:
+        """Whether the present state should be published again."""
+        return not self._is_answered and not self.gave_up and now >= self._repeat_at
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether nobody is waited for any more."""
+        return self._is_answered or self.gave_up
