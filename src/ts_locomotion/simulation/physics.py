@@ -60,9 +60,11 @@ def vary(model: mujoco.MjModel, variation: Variation) -> None:
 class Physics:
     """B robots, each on a model of a bank, stepped on a thread pool without the GIL.
 
-    The arrays below are live views, float64: reading them gives the state after the last step,
-    writing them (a push on `base_velocity`) changes it. Quantities computed by a step - contacts,
-    torques - describe its last substep and are read-only. Deterministic at any thread count.
+    Its arrays are live views, float64: reading them gives the state after the last step, writing
+    them (a push on `base_velocity`) changes it. `state` is all of it, solver warm start included:
+    restoring it and the assignment continues identically. Quantities computed by a step -
+    contacts, torques - describe its last substep and are read-only. Deterministic at any thread
+    count.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Physics:
         All models need equal sizes: compile them with one `SceneOptions.box_count`.
         """
         self._check_bank(bank)
+        _silence_mujoco()
         self._bank, self._substeps = list(bank), substeps
         self._batch = Batch(self._bank[0], len(assignment), threads)
         self.step_time = substeps * float(self._bank[0].opt.timestep)
@@ -92,7 +95,7 @@ class Physics:
     def assign(self, robots: Indices, models: Indices) -> None:
         """Move robots to other models of the bank; reset them afterwards."""
         models = np.asarray(models)
-        if models.size and not (0 <= models.min() and models.max() < len(self._bank)):
+        if models.size and (models.min() < 0 or models.max() >= len(self._bank)):
             raise ConfigurationError(
                 f"model indices {models.min()}..{models.max()} given, bank has {len(self._bank)}"
             )
@@ -113,7 +116,10 @@ class Physics:
         joint_positions: Array,
         base_velocity: Array | float = 0.0,
     ) -> None:
-        """Place robots, at rest but for the base velocity (world). Shapes (n, 3), (n, 4), (n, J)."""
+        """Place robots at rest but for the base velocity [m/s, world], joints held where placed.
+
+        Base position (n, 3), orientation (n, 4) and joint positions (n, J) may broadcast.
+        """
         self.base_position[robots] = base_position
         self.orientation[robots] = orientation
         self.joint_positions[robots] = joint_positions
@@ -135,6 +141,7 @@ class Physics:
 
     def _bind(self, sensors: dict[str, slice]) -> None:
         batch = self._batch
+        self.state = batch.state
         self._qpos, self._qvel = batch.bind("qpos"), batch.bind("qvel")
         self._warm_start = batch.bind("qacc_warmstart")
         self.base_position = self._qpos[:, :3]
@@ -167,3 +174,10 @@ class Physics:
                 f"models of one bank need equal sizes (nq, nv, nu, ngeom, nsensordata), given "
                 f"{sorted(sizes)}; compile them with one box_count"
             )
+
+
+def _silence_mujoco() -> None:
+    # It would write MUJOCO_LOG.TXT into the working folder for each robot that `diverged` reports.
+    config = mujoco.MjLogConfig.get()
+    config.logto_file = config.logto_console = False
+    config.set()

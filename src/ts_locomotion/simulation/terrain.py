@@ -2,7 +2,7 @@
 
 Boxes and not height fields: sphere feet tunnel into height fields. The ground is the plane z = 0;
 what is to be a hole lies lower than the level on which the robot starts. A terrain is a lane along
-+x, or rings around the origin where the robot starts ("pit", "pyramid").
++x made of pieces in a row.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -88,27 +88,34 @@ class HeightGrids:
 
     def __init__(self, terrains: Sequence[Terrain], resolution: float = 0.02):
         bounds = np.array([terrain.bounds for terrain in terrains])
-        self._origin = np.array([bounds[:, 0].min(), bounds[:, 2].min()])
-        span = np.array([bounds[:, 1].max(), bounds[:, 3].max()]) - self._origin
-        self._shape = np.ceil(span / resolution).astype(int) + 1
-        self._resolution = resolution
-        self._heights = np.concatenate([self._sample(terrain) for terrain in terrains])
+        x_min, x_max, y_min, y_max = bounds.T
+        self._x_min, self._y_min = x_min.astype(np.float32), y_min.astype(np.float32)
+        self._columns = np.ceil((x_max - x_min) / resolution).astype(np.int32) + 1
+        self._rows = np.ceil((y_max - y_min) / resolution).astype(np.int32) + 1
+        cells = np.cumsum(self._columns * self._rows)
+        self._first = np.concatenate([[0], cells[:-1]]).astype(np.int32)
+        self._resolution = np.float32(resolution)
+        self._heights = np.concatenate(
+            [self._sample(index, terrain) for index, terrain in enumerate(terrains)]
+        )
 
     def at(self, terrain: NDArray[np.integer], x: Array, y: Array) -> Array:
-        """Height at the nearest cell [m], float32. Terrain indices broadcast against x and y."""
-        scale = 1.0 / self._resolution
-        column = ((x - self._origin[0]) * scale + 0.5).astype(np.int32)
-        row = ((y - self._origin[1]) * scale + 0.5).astype(np.int32)
-        np.clip(column, 0, self._shape[0] - 1, out=column)
-        np.clip(row, 0, self._shape[1] - 1, out=row)
-        cells = (np.asarray(terrain) * self._shape[0] + column) * self._shape[1] + row
-        return self._heights[cells]
+        """Height at the nearest cell [m], float32; beyond the bounds that of their edge.
 
-    def _sample(self, terrain: Terrain) -> Array:
-        x, y = (
-            start + self._resolution * np.arange(count)
-            for start, count in zip(self._origin, self._shape, strict=True)
-        )
+        Terrain indices broadcast against x and y.
+        """
+        column = self._cell(x, self._x_min[terrain], self._columns[terrain])
+        row = self._cell(y, self._y_min[terrain], self._rows[terrain])
+        return self._heights[self._first[terrain] + column * self._rows[terrain] + row]
+
+    def _cell(self, position: Array, start: Array, count: Array) -> NDArray[np.integer]:
+        cell = (np.asarray(position, np.float32) - start) / self._resolution + np.float32(0.5)
+        return np.clip(cell, 0, count - np.float32(1)).astype(np.int32)
+
+    def _sample(self, index: int, terrain: Terrain) -> Array:
+        x_min, x_max, y_min, y_max = terrain.bounds
+        x = np.minimum(x_min + self._resolution * np.arange(self._columns[index]), x_max)
+        y = np.minimum(y_min + self._resolution * np.arange(self._rows[index]), y_max)
         return terrain.height(x[:, None], y[None, :]).astype(np.float32).ravel()
 
 
@@ -286,7 +293,7 @@ class Segment(NamedTuple):
 
 
 def course(segments: Sequence[Segment], seed: int = 0, stream: Stream = "eval") -> Terrain:
-    """Segments in a row along +x; the robot starts 1 m before the first one ends.
+    """Segments in a row along +x; the robot starts 1 m into the first.
 
     The level at the start is chosen so that nothing lies below the ground.
     """

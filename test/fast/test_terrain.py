@@ -1,0 +1,151 @@
+"""Terrains: exact heights, sizes that mean what they say, seeds that never meet."""
+
+import numpy as np
+import pytest
+
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation import terrain
+from ts_locomotion.simulation.terrain import BOX_LIMIT, KINDS, HeightGrids, Segment, course, make
+
+ALONG = np.linspace(-0.9, 8.0, 4000)
+
+
+def profile(ground: terrain.Terrain, x: np.ndarray = ALONG, y: float = 0.0) -> np.ndarray:
+    return ground.height(x, np.full_like(x, y))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("difficulty", [0.0, 0.5, 1.0])
+def test_every_terrain_fits_the_box_limit_and_is_flat_where_the_robot_starts(name, difficulty):
+    for seed in range(5):
+        ground = make(name, difficulty=difficulty, seed=seed)
+        assert len(ground.centres) <= BOX_LIMIT
+        around = np.linspace(-0.45, 0.45, 30)
+        heights = ground.height(around[:, None], around[None, :])
+        assert np.allclose(heights, ground.start_height)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_terrain_is_a_function_of_its_arguments(name):
+    first, again = make(name, 0.1, seed=3), make(name, 0.1, seed=3)
+    assert np.array_equal(first.centres, again.centres)
+    assert np.array_equal(first.half_sizes, again.half_sizes)
+
+
+@pytest.mark.parametrize("name", ["rough", "blocks", "stepping_stones", "gaps", "stairs_up"])
+def test_training_and_evaluation_never_share_a_terrain(name):
+    def fingerprints(stream):
+        grounds = [make(name, 0.1, seed=seed, stream=stream) for seed in range(50)]
+        return {ground.half_sizes.tobytes() + ground.centres.tobytes() for ground in grounds}
+
+    train, evaluation = fingerprints("train"), fingerprints("eval")
+    assert len(train) == len(evaluation) == 50
+    assert not train & evaluation
+
+
+@pytest.mark.parametrize(("name", "sign"), [("stairs_up", 1.0), ("stairs_down", -1.0)])
+def test_stairs_have_eight_steps_of_the_height_asked_for(name, sign):
+    heights = profile(make(name, 0.15), np.linspace(-0.9, 5.0, 4000))
+    rises = np.diff(heights)
+    assert np.allclose(rises[rises != 0.0], sign * 0.15)
+    assert (rises != 0.0).sum() == 8
+
+
+def test_gaps_are_as_wide_as_asked_for():
+    heights = profile(make("gaps", 0.25), np.arange(-0.9, 5.0, 0.001))
+    below = heights < 0.5 * terrain.HOLE_DEPTH
+    edges = np.flatnonzero(np.diff(below.astype(int)))
+    widths = (edges[1::2] - edges[::2]) * 0.001
+    assert len(widths) == 4
+    assert np.allclose(widths, 0.25, atol=0.002)
+
+
+def test_stepping_stones_stand_over_a_hole():
+    ground = make("stepping_stones", 0.2)
+    x, y = np.meshgrid(np.linspace(1.0, 4.0, 300), np.linspace(-1.0, 1.0, 200))
+    on_stone = ground.height(x, y) > 0.5 * terrain.HOLE_DEPTH
+    assert 0.25 < on_stone.mean() < 0.65
+
+
+def test_a_slope_rises_and_falls_at_its_grade_without_a_jump():
+    heights = profile(make("slope", 0.3))
+    grades = np.diff(heights) / np.diff(ALONG)
+    assert np.abs(grades).max() == pytest.approx(0.3)
+    on_ramp = np.isclose(np.abs(grades), 0.3)
+    assert on_ramp.sum() * np.diff(ALONG)[0] == pytest.approx(4.0, abs=0.02)
+    assert heights.max() == pytest.approx(0.9)
+
+
+def test_rough_ground_stays_within_its_size():
+    ground = make("rough", 0.08)
+    x, y = np.meshgrid(np.linspace(1.0, 6.0, 300), np.linspace(-1.9, 1.9, 200))
+    heights = ground.height(x, y)
+    assert heights.min() >= 0.0
+    assert heights.max() < 1.5 * 0.08
+    assert heights.std() > 0.01
+
+
+def test_difficulty_interpolates_between_easiest_and_hardest():
+    kind = KINDS["stairs_up"]
+    assert make("stairs_up", difficulty=0.0).size == kind.easiest
+    assert make("stairs_up", difficulty=1.0).size == pytest.approx(kind.hardest)
+
+
+def test_a_course_joins_its_segments_without_gaps_in_level():
+    ground = course(
+        [
+            Segment("flat", length=3.0),
+            Segment("stairs_up", 0.1),
+            Segment("flat", length=1.0),
+            Segment("stairs_down", 0.1),
+            Segment("rough", 0.03, 2.0),
+        ]
+    )
+    heights = profile(ground, np.linspace(-0.9, ground.bounds[1] - 0.01, 6000))
+    assert heights[0] == 0.0
+    assert heights.max() == pytest.approx(0.8)
+    assert np.abs(np.diff(heights)).max() < 0.101
+
+
+def test_a_course_that_starts_downwards_starts_on_a_platform():
+    ground = course(
+        [Segment("flat", length=2.0), Segment("stairs_down", 0.1), Segment("gaps", 0.2)]
+    )
+    assert ground.start_height == pytest.approx(0.8 + terrain.HOLE_DEPTH)
+    assert ground.centres.min(axis=0)[2] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "lava"}, "unknown terrain 'lava'; valid: flat, rough"),
+        ({"name": "gaps", "size": -0.1}, "size -0.1 m"),
+        ({"name": "gaps", "size": np.nan}, "size nan m"),
+        ({"name": "gaps", "difficulty": 1.1}, "difficulty 1.1"),
+        ({"name": "gaps", "size": 0.1, "difficulty": 0.1}, "not both"),
+        ({"name": "gaps", "stream": "test"}, "unknown stream 'test'; valid: train, eval"),
+    ],
+)
+def test_nonsense_is_refused_by_name(arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        make(**arguments)
+
+
+def test_grids_agree_with_exact_heights_but_for_one_cell_at_edges():
+    grounds = [make(name, difficulty=1.0) for name in ("slope", "stairs_up", "gaps")]
+    grids = HeightGrids(grounds, resolution=0.02)
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(-0.9, 5.0, (3, 2000)), rng.uniform(-1.9, 1.9, (3, 2000))
+    sampled = grids.at(np.arange(3)[:, None], x, y)
+    exact = np.stack([ground.height(x[i], y[i]) for i, ground in enumerate(grounds)])
+    assert (np.abs(sampled - exact) > 0.01).mean() < 0.05
+    for shift in (-0.011, 0.011):
+        moved = np.stack([ground.height(x[i] + shift, y[i]) for i, ground in enumerate(grounds)])
+        exact = np.where(np.abs(moved - sampled) < np.abs(exact - sampled), moved, exact)
+    assert np.abs(sampled - exact).max() < 0.01
+
+
+def test_grids_answer_beyond_their_bounds_with_the_edge():
+    grounds = [make("stairs_up", 0.1), make("flat")]
+    far = HeightGrids(grounds).at(np.array([0, 1]), np.array([99.0, -99.0]), np.array([0.0, 99.0]))
+    assert np.allclose(far, [0.8, 0.0])
