@@ -236,7 +236,7 @@ def _blend(start: JointCommand, goal: JointCommand, progress: float) -> JointCom
 
 
 def _seconds(nanoseconds: int) -> float:
-    return nanoseconds * 1e-9
+    return nanoseconds / 1e9
 
 
 def _acknowledgement(state: ModeState, _facts: Facts, _limits: SafetyLimits) -> str | None:
@@ -274,7 +274,7 @@ def _freshness(facts: Facts, limits: SafetyLimits) -> str | None:
         return verdict.reason
     age = _seconds(facts.stamp - facts.targets.stamp)
     if age > limits.hold_age:
-        return f"joint targets are {age:.2f} s old (limit {limits.hold_age:.2f} s)"
+        return f"joint targets are {age:.3f} s old (limit {limits.hold_age:.3f} s)"
     return None
 
 

@@ -86,10 +86,10 @@ def check_targets(names: Sequence[str], targets: JointTargets, limits: SafetyLim
 def check_gap(gap: float, limits: SafetyLimits) -> Verdict:
     """Judge the time since the previous robot state [s]."""
     if gap < 0.0:
-        return Verdict(False, f"robot state time went back by {-gap:.2f} s")
+        return Verdict(False, f"robot state time went back by {-gap:.3f} s")
     if gap > limits.state_gap:
         return Verdict(
-            False, f"robot state paused for {gap:.2f} s (limit {limits.state_gap:.2f} s)"
+            False, f"robot state paused for {gap:.3f} s (limit {limits.state_gap:.3f} s)"
         )
     return SAFE
 
@@ -97,10 +97,10 @@ def check_gap(gap: float, limits: SafetyLimits) -> Verdict:
 def check_age(age: float, limits: SafetyLimits) -> Verdict:
     """Judge the age of the joint targets in use, against the newest robot state [s]."""
     if age < 0.0:
-        return Verdict(False, f"joint targets are {-age:.2f} s ahead of the robot state")
+        return Verdict(False, f"joint targets are {-age:.3f} s ahead of the robot state")
     if age > limits.target_age:
         limit = limits.target_age
-        return Verdict(False, f"joint targets are {age:.2f} s old (limit {limit:.2f} s)")
+        return Verdict(False, f"joint targets are {age:.3f} s old (limit {limit:.3f} s)")
     return SAFE
 
 
