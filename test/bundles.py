@@ -1,4 +1,4 @@
-"""Tiny but complete model bundles for tests: seeded random weights, actions of a few hundredths."""
+"""Tiny but complete model bundles for tests: random weights, actions of a few hundredths."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The belief stage: proprioception, command and foot scans in, belief and policy observation out."""
+"""The belief stage: senses, command and foot scans in, belief and policy observation out."""
 
 from typing import NamedTuple
 
@@ -51,7 +51,7 @@ class BeliefRuntime:
     def step(self, belief_observation: Array, scans: Scans | None, state: Array) -> BeliefOutput:
         """The belief after one control period. Shapes (B, N) and (B, S); no scans means blind.
 
-        Raises InvalidInput when what comes out is not finite; `state` is then still the one to use.
+        Raises InvalidInput when what comes out is not finite; `state` stays the one to use.
         """
         inputs = {"observation": belief_observation, "state": state}
         if self._sees:

@@ -1,4 +1,4 @@
-"""Model bundles: a folder with contract.yaml, belief.onnx and policy.onnx, refused on any mismatch."""
+"""Model bundles: a folder with a contract and two networks, refused on any mismatch."""
 
 import dataclasses
 import hashlib
@@ -63,7 +63,7 @@ class Bundle:
 
 
 def load(path: Path | str) -> Bundle:
-    """Read and check the bundle in folder `path`. Raises BundleMismatch naming what does not fit."""
+    """The checked bundle in folder `path`. Raises BundleMismatch naming what does not fit."""
     folder = Path(path)
     contract = _read_contract(folder)
     contents = {name: _read_network(folder, name, contract) for name in NETWORK_FILES}

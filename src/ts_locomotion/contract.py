@@ -1,4 +1,4 @@
-"""The learned contract: what a model bundle promises about its networks and the robot it drives."""
+"""The learned contract: what a model bundle promises about its networks and its robot."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -92,7 +92,7 @@ def mismatch(field: str, given: object, expected: object) -> BundleMismatch:
 def to_mapping(contract: Contract) -> dict[str, Any]:
     """The contract as plain YAML values, one per field."""
     values: dict[str, Any] = {"format_version": FORMAT_VERSION}
-    values |= {field: getattr(contract, field) for field in _READERS}
+    values |= {field: getattr(contract, field) for field in READERS}
     for field in JOINT_ARRAYS:
         values[field] = values[field].tolist()
     for field in OBSERVATIONS:
@@ -114,8 +114,8 @@ def from_mapping(values: object) -> Contract:
     version = fields.get("format_version")
     if version != FORMAT_VERSION:
         raise mismatch("format_version", version, FORMAT_VERSION)
-    _exact_keys("contract", fields, ("format_version", *_READERS))
-    return Contract(**{field: read(field, fields[field]) for field, read in _READERS.items()})
+    _exact_keys("contract", fields, ("format_version", *READERS))
+    return Contract(**{field: read(field, fields[field]) for field, read in READERS.items()})
 
 
 def _check(contract: Contract) -> None:
@@ -283,7 +283,7 @@ def _gait(field: str, value: object) -> Gait:
 
 
 # How each field of contract.yaml is read, in the order it is written.
-_READERS: Mapping[str, Callable[[str, object], Any]] = {
+READERS: Mapping[str, Callable[[str, object], Any]] = {
     "name": _text,
     "task": _text,
     "step_time": _number,

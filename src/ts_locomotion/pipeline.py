@@ -1,4 +1,4 @@
-"""The three stages as one object: the reference that the ROS graph must match number for number."""
+"""The stages as one object: the reference that the ROS graph must match number for number."""
 
 from typing import NamedTuple
 

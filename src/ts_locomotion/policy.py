@@ -25,7 +25,7 @@ class PolicyRuntime:
         self._network = bundle.policy
 
     def act(self, policy_observation: Array, belief: Array) -> NDArray[np.float32]:
-        """The raw action. Shapes (B, N) and (B, D) give (B, J). Raises InvalidInput if not finite."""
+        """The raw action (B, J) for shapes (B, N), (B, D). Raises InvalidInput if not finite."""
         inputs = {"observation": policy_observation, "belief": belief}
         raw = self._network.run(inputs)["action"]
         if not np.isfinite(raw).all():
@@ -41,6 +41,6 @@ class PolicyStage:
         self._runtime = PolicyRuntime(bundle)
 
     def step(self, policy_observation: Array, belief: Array) -> PolicyOutput:
-        """Joint targets for B robots. Shapes (B, N) and (B, D). Raises InvalidInput if not finite."""
+        """Joint targets for shapes (B, N), (B, D). Raises InvalidInput if not finite."""
         raw = self._runtime.act(policy_observation, belief)
         return PolicyOutput(raw, action.joint_targets(self._contract, raw))

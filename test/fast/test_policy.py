@@ -1,0 +1,46 @@
+"""The policy stage: finite joint targets within the joint limits, or a refusal."""
+
+import numpy as np
+import pytest
+from bundles import BELIEF, TERMS, write_blind
+
+from ts_locomotion import action, bundle, observation, robot
+from ts_locomotion.errors import InvalidInput
+from ts_locomotion.policy import PolicyRuntime, PolicyStage
+
+WIDTH = observation.size(TERMS)
+
+
+@pytest.fixture(scope="module")
+def blind(tmp_path_factory):
+    return bundle.load(write_blind(tmp_path_factory.mktemp("blind")))
+
+
+def test_targets_are_the_action_around_the_stand_pose(blind):
+    rng = np.random.default_rng(0)
+    observed, belief = rng.normal(size=(3, WIDTH)), rng.normal(size=(3, BELIEF))
+    output = PolicyStage(blind).step(observed, belief)
+    np.testing.assert_array_equal(output.action, PolicyRuntime(blind).act(observed, belief))
+    expected = robot.STAND_POSE + blind.contract.action_scale * output.action
+    np.testing.assert_allclose(output.positions, expected, atol=1e-6)
+    np.testing.assert_array_equal(
+        output.positions, action.joint_targets(blind.contract, output.action)
+    )
+
+
+def test_the_belief_changes_the_action(blind):
+    runtime = PolicyRuntime(blind)
+    observed = np.zeros((1, WIDTH))
+    one, other = (runtime.act(observed, np.full((1, BELIEF), value)) for value in (0.0, 1.0))
+    assert np.abs(one - other).max() > 1e-3
+
+
+def test_an_action_that_is_not_finite_is_refused(blind):
+    observed, belief = np.full((1, WIDTH), np.nan), np.zeros((1, BELIEF))
+    with pytest.raises(InvalidInput, match=r"policy: .*not finite"):
+        PolicyStage(blind).step(observed, belief)
+
+
+def test_an_observation_of_another_length_is_refused(blind):
+    with pytest.raises(InvalidInput, match="observation"):
+        PolicyStage(blind).step(np.zeros((1, WIDTH + 1)), np.zeros((1, BELIEF)))
