@@ -1,57 +1,96 @@
 """How every node is run: one EventsExecutor, timed spins, one clear sentence when it cannot."""
 
 import gc
+import signal
 import sys
 from collections.abc import Callable
+from typing import TypeVar
 
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
-from rclpy.experimental import EventsExecutor
+from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import ok, try_shutdown
 
 from ts_locomotion.errors import LocomotionError
 
+NodeType = TypeVar("NodeType", bound=Node)
 
-def run(create: Callable[[], Node]) -> int:
-    """Create a node and spin it until it is told to stop. Returns the exit status."""
-    rclpy.init()
+
+def never() -> bool:
+    """Spin until the context is shut down."""
+    return False
+
+
+def run(
+    create: Callable[[], NodeType],
+    farewell: Callable[[NodeType], None] | None = None,
+    turn: Callable[[EventsExecutor, NodeType], None] | None = None,
+) -> int:
+    """Create a node and spin it until it is told to stop. Returns the exit status.
+
+    `farewell` is the node's last act, however it ends, while it can still publish. `turn` replaces
+    one turn of the spinning, for a node that does more than to react.
+    """
+    if farewell is None:
+        rclpy.init()
+        stopped = never
+    else:
+        # rclpy's own handlers would close the context before the node could say anything.
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        stopped = _told_to_stop()
     try:
         node = create()
     except (LocomotionError, ParameterException) as problem:
         print(f"{create.__name__}: {problem}", file=sys.stderr)
-        rclpy.try_shutdown()
+        try_shutdown()
         return 1
     # What start-up left behind is never garbage: the collector need not walk it at every tick.
     gc.freeze()
     try:
-        spin(node)
+        spin(node, stopped, turn or _turn)
     finally:
+        if farewell is not None:
+            farewell(node)
         node.destroy_node()
-        rclpy.try_shutdown()
+        try_shutdown()
     return 0
 
 
-def spin(node: Node) -> None:
-    """Run the node's callbacks until the context is shut down."""
+def spin(
+    node: NodeType,
+    stopped: Callable[[], bool],
+    turn: Callable[[EventsExecutor, NodeType], None],
+) -> None:
+    """Run the node's callbacks until the context is shut down, or `stopped`."""
     executor = EventsExecutor()
     executor.add_node(node)
     try:
-        # In the Jazzy wheels an untimed spin of this executor runs nothing and never rests.
-        while rclpy.ok():
-            _spin_once(executor.spin_once, node)
+        while ok() and not stopped():
+            turn(executor, node)
     except (ExternalShutdownException, KeyboardInterrupt):
         return
     finally:
         executor.shutdown()
 
 
-def _spin_once(spin_once: Callable[..., None], node: Node) -> None:
+def _told_to_stop() -> Callable[[], bool]:
+    """A question that SIGINT and SIGTERM answer with yes."""
+    signals: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _frame: signals.append(received))
+    return lambda: bool(signals)
+
+
+def _turn(executor: EventsExecutor, node: Node) -> None:
     try:
-        spin_once(timeout_sec=0.5)
+        # In the Jazzy wheels an untimed spin of this executor runs nothing and never rests.
+        executor.spin_once(timeout_sec=0.5)
     except rclpy_implementation.RCLError as refusal:
         # rclpy lets an impossible lifecycle request, such as activating twice, kill the node.
-        if not rclpy.ok():
+        if not ok():
             return
         node.get_logger().warning(f"refused: {refusal}")
