@@ -23,10 +23,15 @@ BELIEF = 8
 GATE = 6
 
 
-def write_blind(folder: Path, seed: int = 0, terms: Sequence[str] = TERMS) -> Path:
+def write_blind(
+    folder: Path,
+    seed: int = 0,
+    terms: Sequence[str] = TERMS,
+    policy_terms: Sequence[str] | None = None,
+) -> Path:
     """A go2 bundle without eyes: the state is a first-in-first-out of the last 20 observations."""
     width = observation.size(terms)
-    contract = _contract("tiny_blind", terms, state_size=HISTORY * width)
+    contract = _contract("tiny_blind", terms, policy_terms or terms, state_size=HISTORY * width)
     graph = _Graph(seed)
     graph.add(
         "Slice", ["state", graph.ints(width), graph.ints(HISTORY * width), graph.ints(1)], "kept"
@@ -41,6 +46,7 @@ def write_seeing(folder: Path, seed: int = 0, terms: Sequence[str] = TERMS) -> P
     width = observation.size(terms)
     contract = _contract(
         "tiny_seeing",
+        terms,
         terms,
         state_size=BELIEF,
         exteroception=True,
@@ -60,7 +66,7 @@ def write_seeing(folder: Path, seed: int = 0, terms: Sequence[str] = TERMS) -> P
     return _write(folder, contract, graph)
 
 
-def _contract(name: str, terms: Sequence[str], **sizes) -> Contract:
+def _contract(name: str, terms: Sequence[str], policy_terms: Sequence[str], **sizes) -> Contract:
     return Contract(
         name=name,
         task="tiny",
@@ -69,7 +75,7 @@ def _contract(name: str, terms: Sequence[str], **sizes) -> Contract:
         action_scale=np.array([0.125, 0.25, 0.25] * 4),
         action_clip=10.0,
         belief_observation=tuple(terms),
-        policy_observation=tuple(terms),
+        policy_observation=tuple(policy_terms),
         belief_size=BELIEF,
         command_limits={
             "linear_x": (-0.5, 1.0),

@@ -58,16 +58,15 @@ class BeliefRuntime:
             inputs |= network_scans(scans, len(belief_observation))
         outputs = self._network.run(inputs)
         absent = np.empty((len(belief_observation), 0), dtype=np.float32)
-        result = BeliefOutput(
+        if not all(np.isfinite(part).all() for part in outputs.values()):
+            raise InvalidInput("belief: what the network believes is not finite")
+        return BeliefOutput(
             outputs["belief"],
             outputs.get("state_out", absent),
             outputs.get("gate", absent),
             outputs.get("heights_out", absent),
             outputs.get("privileged", absent),
         )
-        if not all(np.isfinite(part).all() for part in result):
-            raise InvalidInput("belief: what the network believes is not finite")
-        return result
 
 
 def network_scans(scans: Scans | None, batch: int) -> dict[str, Floats]:
@@ -105,9 +104,15 @@ class BeliefStage:
     """What the belief node does in one control tick."""
 
     def __init__(self, bundle: Bundle, limits: CommandLimits | None = None) -> None:
-        self._contract = bundle.contract
-        self._limits = limits or command.limits_of(bundle.contract.command_limits)
+        self._contract = contract = bundle.contract
+        self._limits = limits or command.limits_of(contract.command_limits)
         self._runtime = BeliefRuntime(bundle)
+        # Every term is observed once, though both networks may ask for it.
+        self._terms = tuple(
+            dict.fromkeys(contract.policy_observation + contract.belief_observation)
+        )
+        self._for_belief = _columns(self._terms, contract.belief_observation)
+        self._for_policy = _columns(self._terms, contract.policy_observation)
 
     def initial_state(self, batch: int = 1) -> BeliefState:
         """The state on entering control: nothing seen, phase 0, no motion commanded."""
@@ -128,7 +133,8 @@ class BeliefStage:
 
         Velocity command (B, 3) as received and its age (B,) [s] at the robot state, infinite when
         there was none; last_action (B, J) the policy's raw answer to the tick before, zero at
-        first. Raises InvalidInput when anything is not finite; `state` then stays the one to use.
+        first, observed as clipped. Raises InvalidInput when anything is not finite; `state` then
+        stays the one to use.
         """
         request = command.checked(velocity_command)
         conditioned = command.approach(
@@ -138,19 +144,24 @@ class BeliefStage:
             self._contract.step_time,
         )
         moving = gait.is_moving(conditioned)
-        terms = (sensed, conditioned, last_action, gait.clock(state.phase, moving))
-        for_belief = _observe(self._contract.belief_observation, terms)
-        for_policy = for_belief
-        if self._contract.policy_observation != self._contract.belief_observation:
-            for_policy = _observe(self._contract.policy_observation, terms)
-        output = self._runtime.step(for_belief, scans, state.recurrent)
+        clipped = np.clip(last_action, -self._contract.action_clip, self._contract.action_clip)
+        observed = _observe(
+            self._terms, (sensed, conditioned, clipped, gait.clock(state.phase, moving))
+        )
+        output = self._runtime.step(observed[:, self._for_belief], scans, state.recurrent)
         phase = gait.advance(
             state.phase, moving, self._contract.gait.frequency_hz, self._contract.step_time
         )
         return (
-            BeliefTick(output, for_policy, conditioned),
+            BeliefTick(output, observed[:, self._for_policy], conditioned),
             BeliefState(output.state, phase, conditioned),
         )
+
+
+def _columns(terms: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.intp]:
+    """Where the entries of `wanted` lie in an observation of `terms`."""
+    places = observation.layout(terms)
+    return np.concatenate([np.arange(places[name].start, places[name].stop) for name in wanted])
 
 
 def _observe(names: tuple[str, ...], terms: tuple[Proprioception, Array, Array, Array]) -> Floats:

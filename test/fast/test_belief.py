@@ -189,6 +189,26 @@ def test_the_gait_starts_at_phase_zero_and_runs_only_while_moving(clocked):
     assert state.phase == 0.0
 
 
+def test_the_last_action_is_observed_as_it_was_clipped(blind):
+    stage, action = BeliefStage(blind), np.full((1, 12), -99.0)
+    tick, _ = stage.step(standing(), np.zeros((1, 3)), 0.0, action, None, stage.initial_state())
+    np.testing.assert_array_equal(tick.observation[:, -12:], -blind.contract.action_clip)
+
+
+def test_belief_and_policy_may_observe_different_terms_in_any_order(tmp_path):
+    policy_terms = ("gait_clock", *reversed(TERMS))
+    loaded = bundle.load(write_blind(tmp_path, policy_terms=policy_terms))
+    stage = BeliefStage(loaded)
+    tick, state = forward(stage, 4)
+    assert tick.observation.shape == (1, WIDTH + 2)
+    seen_by_belief = state.recurrent[:, -WIDTH:]
+    own, other = observation.layout(TERMS), observation.layout(policy_terms)
+    for name in TERMS:
+        np.testing.assert_array_equal(
+            seen_by_belief[:, own[name]], tick.observation[:, other[name]]
+        )
+
+
 def test_the_last_action_is_part_of_what_is_observed(blind):
     stage = BeliefStage(blind)
     action = RNG.normal(size=(1, 12))
