@@ -13,13 +13,17 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Quaternion, TransformStamped, Twist, Vector3
 from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
 from sensor_msgs.msg import Imu, JointState
-from ts_locomotion_msgs.msg import Belief, FootScans, JointTargets, Mode, RobotState
 
 from ts_locomotion import robot
+from ts_locomotion.belief import BeliefTick, Scans
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.observation import Proprioception
 from ts_locomotion.robot import Array
+from ts_locomotion_msgs.msg import Belief, FootScans, JointTargets, Mode, RobotState
+
+Mask = NDArray[np.bool_]
 
 ABSURD_SPEED = 20.0
 """A velocity command beyond this is no command of a legged robot [m/s, rad/s]."""
@@ -49,7 +53,7 @@ class Scan(NamedTuple):
     stamp: int
     age: float  # of the map [s]
     heights: Array  # (F*P,) [m]
-    valid: Array  # (F*P,)
+    valid: Mask  # (F*P,)
 
 
 class Targets(NamedTuple):
@@ -93,6 +97,18 @@ def robot_sample(message: RobotState) -> RobotSample:
         joint_velocities=_finite("joint_velocities", message.joint_velocities, 12)[order],
     )
     return RobotSample(nanoseconds(message.header.stamp), message.tick, message.mode, sensed)
+
+
+def standing() -> Proprioception:
+    """What a robot feels that stands still."""
+    return Proprioception(
+        np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(3), robot.STAND_POSE, np.zeros(len(robot.JOINTS))
+    )
+
+
+def batched(sensed: Proprioception) -> Proprioception:
+    """A batch of one."""
+    return Proprioception(*(part[None] for part in sensed))
 
 
 def new_robot_state() -> RobotState:
@@ -216,7 +232,7 @@ def velocity_command(message: Twist) -> Array:
 
 
 def foot_scans_message(
-    stamp: int, frame: str, map_stamp: int | None, heights: Array, valid: Array
+    stamp: int, frame: str, map_stamp: int | None, heights: Array, valid: Mask
 ) -> FootScans:
     """A FootScans message; heights [m] and valid of any shape with F*P entries."""
     message = FootScans()
@@ -243,26 +259,30 @@ def scan(message: FootScans) -> Scan:
     )
 
 
+def scans(seen: Scan | None) -> Scans | None:
+    """A scan as the belief takes it, as a batch of one."""
+    if seen is None:
+        return None
+    return Scans(seen.heights[None], seen.valid[None], np.array([seen.age]))
+
+
+def map_age(seen: Scan | None) -> float:
+    """Age of the map behind a scan [s]; infinite when nothing was seen."""
+    return seen.age if seen is not None and seen.valid.any() else float("inf")
+
+
 def belief_message(
-    stamp: int,
-    sequence: int,
-    mode: int,
-    observation: Array,
-    belief: Array,
-    gate: Array | None,
-    heights: Array | None,
-    privileged: Array | None,
-    map_age: float,
+    stamp: int, sequence: int, mode: int, believed: BeliefTick, map_age: float
 ) -> Belief:
-    """A Belief message; absent parts are left empty."""
+    """The first of a batch of beliefs as a message."""
     message = Belief(
         sequence=sequence,
         mode=mode,
-        observation=_floats(observation),
-        belief=_floats(belief),
-        gate=_floats(gate),
-        heights=_floats(heights),
-        privileged=_floats(privileged),
+        observation=float_array(believed.observation[0]),
+        belief=float_array(believed.output.belief[0]),
+        gate=float_array(believed.output.gate[0]),
+        heights=float_array(believed.output.heights[0]),
+        privileged=float_array(believed.output.privileged[0]),
         map_age=map_age,
     )
     message.header.stamp = time_message(stamp)
@@ -275,7 +295,11 @@ def thought(message: Belief, observation_size: int, belief_size: int) -> Thought
     return Thought(
         nanoseconds(message.header.stamp),
         message.sequence,
-        _finite("observation", np.frombuffer(message.observation, np.float32), observation_size),
+        _finite(
+            "observation",
+            np.frombuffer(message.observation, np.float32),
+            observation_size,
+        ),
         _finite("belief", np.frombuffer(message.belief, np.float32), belief_size),
     )
 
@@ -319,11 +343,21 @@ def targets(message: JointTargets) -> Targets:
 
 
 def mode_message(
-    stamp: int, mode: int, *, settled: bool, fault: bool, policy_ready: bool, reason: str
+    stamp: int,
+    mode: int,
+    *,
+    settled: bool,
+    fault: bool,
+    policy_ready: bool,
+    reason: str,
 ) -> Mode:
     """A Mode message."""
     message = Mode(
-        mode=mode, settled=settled, fault=fault, policy_ready=policy_ready, reason=reason
+        mode=mode,
+        settled=settled,
+        fault=fault,
+        policy_ready=policy_ready,
+        reason=reason,
     )
     message.header.stamp = time_message(stamp)
     return message
@@ -348,7 +382,7 @@ def _unit_quaternion(name: str, values: Sequence[float] | Array) -> Array:
 
 
 @lru_cache(maxsize=8)
-def _joint_order(names: tuple[str, ...]) -> Array:
+def _joint_order(names: tuple[str, ...]) -> NDArray[np.intp]:
     unknown = sorted(set(names) - set(robot.JOINTS))
     if unknown:
         raise InvalidInput(f"unknown joints {unknown}, expected {list(robot.JOINTS)}")
@@ -357,9 +391,8 @@ def _joint_order(names: tuple[str, ...]) -> Array:
     return np.array([names.index(joint) for joint in robot.JOINTS])
 
 
-def _floats(values: Array | None) -> array:
-    if values is None:
-        return array("f")
+def float_array(values: Array) -> array:
+    """Numbers of any shape as an unbounded float32 field, which takes this type fastest."""
     return array("f", np.asarray(values, dtype=np.float32).tobytes())
 
 

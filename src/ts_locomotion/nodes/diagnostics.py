@@ -29,21 +29,23 @@ class Health(NamedTuple):
 
 
 class Heartbeat:
-    """Publishes `report()` on /diagnostics at 2 Hz of wall time, under the node's full name."""
+    """Publishes `report()` on /diagnostics at 2 Hz of wall time.
 
-    def __init__(self, node: Node, report: Callable[[], Health]) -> None:
+    It bears the full name of the node unless another `name` is given.
+    """
+
+    def __init__(self, node: Node, report: Callable[[], Health], name: str = "") -> None:
         self._node = node
         self._report = report
+        self._name = name or node.get_fully_qualified_name()
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         wall = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(HEARTBEAT_PERIOD, self.beat, clock=wall)
 
     def beat(self) -> None:
         """Publish now, as when something changed that others wait for."""
-        status = status_message(self._node.get_fully_qualified_name(), self._report())
-        stamp = self._node.get_clock().now().to_msg()
-        message = DiagnosticArray(status=[status])
-        message.header.stamp = stamp
+        message = DiagnosticArray(status=[status_message(self._name, self._report())])
+        message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
 
 

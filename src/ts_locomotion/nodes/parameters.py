@@ -16,6 +16,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from ts_locomotion.bundle import CONTRACT_FILE
 from ts_locomotion.errors import ConfigurationError
 
 Settings = TypeVar("Settings")
@@ -42,7 +43,7 @@ def setting(
     choices: tuple[str, ...] = (),
     read_only: bool = False,
 ) -> Any:
-    """A dataclass field that becomes a parameter; give both `minimum` and `maximum`, or neither."""
+    """A dataclass field that becomes a parameter; `minimum` and `maximum` come together."""
     about = Setting(description, unit, minimum, maximum, choices, read_only)
     return field(default=default, metadata={"setting": about})
 
@@ -85,20 +86,23 @@ def read(node: Node, settings: type[Settings]) -> Settings:
 
 def bundle_folder(bundle: str) -> Path:
     """The folder of a model bundle, given its path or its name among the shipped ones."""
+    given = Path(bundle).expanduser()
+    if (given / CONTRACT_FILE).is_file():
+        return given
     shipped = _share() / "models"
-    for folder in (Path(bundle).expanduser(), shipped / bundle):
-        if (folder / "contract.yaml").is_file():
-            return folder
-    names = sorted(path.parent.name for path in shipped.glob("*/contract.yaml"))
+    if (shipped / bundle / CONTRACT_FILE).is_file():
+        return shipped / bundle
+    names = sorted(path.parent.name for path in shipped.glob(f"*/{CONTRACT_FILE}"))
     raise ConfigurationError(
-        f"no model bundle '{bundle}': neither a folder with a contract.yaml nor one of {names}"
+        f"no model bundle '{bundle}': neither a folder with {CONTRACT_FILE} nor one of {names}"
     )
 
 
 def _share() -> Path:
     try:
         return Path(get_package_share_directory("ts_locomotion"))
-    except PackageNotFoundError:
+    except (PackageNotFoundError, OSError):
+        # Run from the sources, without an installation that ament knows.
         return Path(__file__).resolve().parents[3]
 
 

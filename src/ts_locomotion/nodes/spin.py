@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
@@ -28,7 +28,7 @@ def never() -> bool:
 def run(
     create: Callable[[], NodeType],
     farewell: Callable[[NodeType], None] | None = None,
-    turn: Callable[[EventsExecutor, NodeType], None] | None = None,
+    turn: Callable[[Executor, NodeType], None] | None = None,
 ) -> int:
     """Create a node and spin it until it is told to stop. Returns the exit status.
 
@@ -63,7 +63,7 @@ def run(
 def spin(
     node: NodeType,
     stopped: Callable[[], bool],
-    turn: Callable[[EventsExecutor, NodeType], None],
+    turn: Callable[[Executor, NodeType], None],
 ) -> None:
     """Run the node's callbacks until the context is shut down, or `stopped`."""
     executor = EventsExecutor()
@@ -85,7 +85,7 @@ def _told_to_stop() -> Callable[[], bool]:
     return lambda: bool(signals)
 
 
-def _turn(executor: EventsExecutor, node: Node) -> None:
+def _turn(executor: Executor, node: Node) -> None:
     try:
         # In the Jazzy wheels an untimed spin of this executor runs nothing and never rests.
         executor.spin_once(timeout_sec=0.5)

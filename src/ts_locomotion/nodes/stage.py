@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
@@ -10,7 +12,15 @@ from rclpy.timer import Timer
 
 from ts_locomotion.errors import InvalidInput, LocomotionError
 from ts_locomotion.nodes import parameters
-from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health, Heartbeat, Refusals, TickLog
+from ts_locomotion.nodes.diagnostics import (
+    ERROR,
+    OK,
+    WARN,
+    Health,
+    Heartbeat,
+    Refusals,
+    TickLog,
+)
 
 
 class StageNode(LifecycleNode):
@@ -63,11 +73,13 @@ class StageNode(LifecycleNode):
         self._owned.append(publisher)
         return publisher
 
-    def watch(self, period: float, check: Callable[[], None], clock: Any) -> None:
-        """Call `check` every `period` seconds while configured."""
-        self._owned.append(self.create_timer(period, check, clock=clock))
+    def watch(self, period: float, check: Callable[[], None]) -> None:
+        """Call `check` every `period` seconds of wall time while configured."""
+        wall = Clock(clock_type=ClockType.STEADY_TIME)
+        self._owned.append(self.create_timer(period, check, clock=wall))
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Configure, or refuse with the reason in log and diagnostics."""
         self._failure = ""
         try:
             self.configure()
@@ -84,25 +96,30 @@ class StageNode(LifecycleNode):
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start afresh and speak."""
         self.restart()
         self.ticks.restart()
         self.active = True
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Fall silent."""
         self.active = False
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the topics."""
         self._release()
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Fall silent for good."""
         self.active = False
         self._release()
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the topics and start over."""
         self.active = False
         self._release()
         return super().on_error(state)

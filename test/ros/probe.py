@@ -1,0 +1,146 @@
+"""How a test talks to a node in another process: real DDS, bounded waits, nothing left running."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.experimental import EventsExecutor
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+
+import ts_locomotion
+
+CONFIGURE = Transition.TRANSITION_CONFIGURE
+CLEANUP = Transition.TRANSITION_CLEANUP
+ACTIVATE = Transition.TRANSITION_ACTIVATE
+DEACTIVATE = Transition.TRANSITION_DEACTIVATE
+
+
+class NodeProcess:
+    """A node under test and what it has logged."""
+
+    def __init__(self, process: subprocess.Popen, log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+
+@contextmanager
+def running(
+    module: str, domain: int, log: Path, namespace: str = "", **parameters: object
+) -> Iterator[NodeProcess]:
+    """A node of this package in a process of its own, which ends with the block."""
+    words = [sys.executable, "-m", f"ts_locomotion.nodes.{module}", "--ros-args"]
+    if namespace:
+        words += ["-r", f"__ns:={namespace}"]
+    for name, value in parameters.items():
+        words += ["-p", f"{name}:={str(value).lower() if isinstance(value, bool) else value}"]
+    environment = os.environ | {
+        "ROS_DOMAIN_ID": str(domain),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "PYTHONPATH": str(Path(ts_locomotion.__file__).parents[1]),
+    }
+    with log.open("w") as output:
+        process = subprocess.Popen(words, env=environment, stdout=output, stderr=output)
+    try:
+        yield NodeProcess(process, log)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Probe:
+    """A node inside the test."""
+
+    def __init__(self, domain: int, name: str = "probe") -> None:
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self.node = Node(name, context=self._context)
+        self._executor = EventsExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._statuses: dict[str, Any] = {}
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._note, 50)
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self._context)
+
+    def until(self, condition: Callable[[], Any], timeout: float = 15.0) -> bool:
+        """Spin until the condition holds; whether it did in time."""
+        end = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            self._executor.spin_once(timeout_sec=0.05)
+        return True
+
+    def spin(self, duration: float) -> None:
+        self.until(lambda: False, duration)
+
+    def record(self, kind: type, topic: str, qos: Any = 10) -> list[Any]:
+        """A list that grows with every message of the topic."""
+        messages: list[Any] = []
+        self.node.create_subscription(kind, topic, messages.append, qos)
+        return messages
+
+    def publisher(self, kind: type, topic: str, qos: Any = 10, readers: int = 1) -> Publisher:
+        """A publisher that has found its readers."""
+        publisher = self.node.create_publisher(kind, topic, qos)
+        assert self.until(lambda: publisher.get_subscription_count() >= readers), topic
+        return publisher
+
+    def call(self, kind: type, service: str, request: Any, timeout: float = 15.0) -> Any:
+        client = self.node.create_client(kind, service)
+        assert self.until(client.service_is_ready, timeout), f"no service {service}"
+        future = client.call_async(request)
+        assert self.until(future.done, timeout), f"no answer from {service}"
+        self.node.destroy_client(client)
+        return future.result()
+
+    def transition(self, node: str, transition: int, timeout: float = 15.0) -> bool:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return self.call(ChangeState, f"{node}/change_state", request, timeout).success
+
+    def phase(self, node: str) -> str:
+        return self.call(GetState, f"{node}/get_state", GetState.Request()).current_state.label
+
+    def bring_up(self, node: str) -> None:
+        assert self.transition(node, CONFIGURE)
+        assert self.transition(node, ACTIVATE)
+
+    def status(self, node: str) -> Any:
+        """The next heartbeat of a node."""
+        self._statuses.pop(node, None)
+        assert self.until(lambda: node in self._statuses), f"no heartbeat of {node}"
+        return self._statuses[node]
+
+    def value(self, node: str, key: str) -> str:
+        """One figure of the next heartbeat."""
+        return {item.key: item.value for item in self.status(node).values}[key]
+
+    def _note(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self._statuses[status.name] = status
