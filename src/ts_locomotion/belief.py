@@ -76,11 +76,12 @@ def network_scans(scans: Scans | None, batch: int) -> dict[str, Floats]:
         age = np.full((batch, 1), MAP_AGE_CEILING, dtype=np.float32)
         return {"heights": blank, "valid": blank, "map_age": age}
     valid = np.asarray(scans.valid, dtype=bool) & np.isfinite(scans.heights)
-    age = np.nan_to_num(scans.map_age, nan=MAP_AGE_CEILING, posinf=MAP_AGE_CEILING)
+    # fmin takes the ceiling for an age that is not a number.
+    age = np.maximum(np.fmin(scans.map_age, MAP_AGE_CEILING), 0.0)
     return {
         "heights": np.where(valid, scans.heights, 0.0).astype(np.float32),
         "valid": valid.astype(np.float32),
-        "map_age": np.clip(age, 0.0, MAP_AGE_CEILING).astype(np.float32)[:, None],
+        "map_age": age.astype(np.float32)[:, None],
     }
 
 

@@ -119,14 +119,12 @@ def test_no_scans_are_the_same_as_scans_without_a_valid_point():
 
 
 def test_what_the_network_sees_is_always_finite():
-    heights = np.full((4, 208), np.nan)
-    ages = np.array([np.inf, np.nan, -1.0, 0.5])
-    inputs = network_scans(Scans(heights, np.ones((4, 208), bool), ages), 4)
+    heights = np.full((5, 208), np.nan)
+    ages = np.array([np.inf, np.nan, 60.0, -1.0, 0.5])
+    inputs = network_scans(Scans(heights, np.ones((5, 208), bool), ages), 5)
     assert not inputs["heights"].any()
     assert not inputs["valid"].any()
-    np.testing.assert_allclose(
-        inputs["map_age"][:, 0], [MAP_AGE_CEILING, MAP_AGE_CEILING, 0.0, 0.5]
-    )
+    np.testing.assert_allclose(inputs["map_age"][:, 0], [MAP_AGE_CEILING] * 3 + [0.0, 0.5])
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -133,6 +133,15 @@ def test_a_height_is_unknown_when_any_cell_it_needs_is(unknown):
     np.testing.assert_allclose(heights, [0, 0, 0, 1, 1, 1])
 
 
+def test_rounding_does_not_make_a_neighbour_matter():
+    layer = np.ones((5, 5), np.float32)
+    layer[3:] = np.nan  # x < -0.05
+    grid = ElevationMap(layer, 0.1, (4e5, 0.0))
+    at_centre = 4e5 + np.array([-1e-9, 0.0, 1e-9])
+    assert grid.heights_at(at_centre, np.zeros(3)).valid.all()
+    assert not grid.heights_at(4e5 - 1e-3, 0.0).valid
+
+
 def test_outside_the_cell_centres_nothing_is_known():
     grid = ElevationMap(np.ones((5, 4), np.float32), 0.1, (0.0, 0.0))
     x = np.array([0.2, 0.21, -0.21, 0.0, 0.0, 9.0, NAN, np.inf, -1e300])
