@@ -6,6 +6,8 @@ LOCKSTEP_REPEAT = 0.2
 """An unanswered state is published again after this wall time [s]."""
 LOCKSTEP_PATIENCE = 1.0
 """A bridge silent for this wall time is not waited for, until it is heard again [s]."""
+FAST_PATIENCE = 0.05
+"""As fast as possible, a bridge silent for this wall time is not waited for either [s]."""
 LARGEST_LAG = 0.1
 """A simulator further behind the clock gives up catching up [s]."""
 
@@ -30,17 +32,30 @@ class Pace(Protocol):
 
 
 class Fast:
-    """As fast as it can."""
+    """As fast as the robot's bridge answers, and faster while there is none."""
+
+    def __init__(self) -> None:
+        self._tick = -1
+        self._published_at = 0.0
+        self._waits_for_bridge = False
+        self._is_answered = False
 
     def published(self, tick: int, now: float) -> None:
-        """Nothing follows from it."""
+        """Wait for the answer to this state, if there is a bridge."""
+        self._tick, self._published_at, self._is_answered = tick, now, False
 
     def answered(self, tick: int) -> None:
-        """Nothing follows from it."""
+        """There is a bridge."""
+        self._waits_for_bridge = True
+        self._is_answered = self._is_answered or tick == self._tick
 
     def wait(self, now: float) -> float:
-        """Never."""
-        return 0.0
+        """Until the answer comes; for a bridge that is silent too long only once."""
+        if self._is_answered or not self._waits_for_bridge:
+            return 0.0
+        rest = self._published_at + FAST_PATIENCE - now
+        self._waits_for_bridge = rest > 0.0
+        return rest
 
 
 class RealTime:

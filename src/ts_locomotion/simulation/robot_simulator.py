@@ -127,6 +127,11 @@ class RobotSimulator:
         return self._gantry.state(self.time)
 
     @property
+    def base_position(self) -> Array:
+        """In the world [m]; a view, valid until the next step. Shape (3,)."""
+        return self.data.qpos[:3]
+
+    @property
     def tilt(self) -> float:
         """Angle between the base's z axis and the vertical [rad]."""
         return float(rotation.tilt(self.data.qpos[3:7]))

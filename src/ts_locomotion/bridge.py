@@ -1,0 +1,119 @@
+"""The robot bridge as a plain object: robot states and joint targets in, motor commands out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ts_locomotion import modes, safety, unitree
+from ts_locomotion.errors import InvalidInput
+from ts_locomotion.modes import Facts, ModeState
+from ts_locomotion.observation import Proprioception
+from ts_locomotion.safety import JointTargets, RobotSample, SafetyLimits
+from ts_locomotion.unitree import LowCmd, LowState
+
+CONTROL_PERIOD_MS = 20
+NANOSECONDS_PER_TICK = 1_000_000
+
+
+@dataclass(frozen=True)
+class BridgeOptions:
+    """How the bridge speaks to what is behind it."""
+
+    simulated: bool = True
+    """Commands name the tick they answer and that of the joint targets' state; a robot gets 0."""
+    lockstep: bool = False
+    """The answer to a control tick waits for the joint targets of that tick."""
+    limits: SafetyLimits = field(default_factory=SafetyLimits)
+
+
+class RobotBridge:
+    """Owns the mode machine. Time is that of the robot states' stamps, never a clock's.
+
+    Each state is sensed, then answered by `command`. In lockstep the answer is due once `waits`
+    is false: when the policy has answered, or after `stop_waiting`.
+    """
+
+    def __init__(self, options: BridgeOptions) -> None:
+        self._options = options
+        self._facts: Facts | None = None
+        self._targets: JointTargets | None = None
+        self._tick = 0
+        self._expects_policy = True
+        self.mode = ModeState()
+
+    def sense(self, state: LowState, stamp: int) -> None:
+        """Take in and judge the robot's newest state, of `stamp` [ns]."""
+        sensed = Proprioception(
+            state.orientation,
+            state.angular_velocity,
+            state.joint_positions,
+            state.joint_velocities,
+        )
+        sample = RobotSample(sensed, state.joint_torques)
+        verdict = safety.check_state(sample, self._options.limits)
+        self._tick = state.tick
+        self._decide(Facts(stamp, state.joint_positions, verdict, self._targets))
+
+    def follow(self, names: Sequence[str], targets: JointTargets) -> None:
+        """Take in new joint targets. Raises InvalidInput for those that fail the guards."""
+        verdict = safety.check_targets(names, targets, self._options.limits)
+        if not verdict.ok:
+            raise InvalidInput(verdict.reason)
+        self._targets = targets
+        self._expects_policy = True
+        if self._facts is not None:
+            self._decide(self._facts._replace(targets=targets))
+
+    def request(self, mode: int) -> str | None:
+        """Ask for a mode; the reason of a refusal, or None."""
+        self.mode, refusal = modes.request(self.mode, mode, self._facts, self._options.limits)
+        return refusal
+
+    def lose_robot(self) -> None:
+        """No state arrives any more: until one does, requests other than damp are refused."""
+        self._facts = None
+
+    def stop_waiting(self) -> None:
+        """Do without the policy until it is heard again."""
+        self._expects_policy = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether the answer to the newest state has to wait for the policy's."""
+        if not (self._options.lockstep and self._expects_policy) or self._facts is None:
+            return False
+        answered = self._targets is not None and self._targets.stamp == self._facts.stamp
+        return self._tick % CONTROL_PERIOD_MS == 0 and not answered
+
+    @property
+    def target_age(self) -> float:
+        """Age of the newest joint targets against the newest state [s]; infinite without."""
+        if self._facts is None or self._targets is None:
+            return float("inf")
+        return (self._facts.stamp - self._targets.stamp) * 1e-9
+
+    @property
+    def holds_targets(self) -> bool:
+        """Whether the robot walks on joint targets that are no longer fresh."""
+        walks = self.mode.mode == modes.Mode.WALK
+        return walks and self.target_age > self._options.limits.hold_age
+
+    def command(self) -> bytes:
+        """The LowCmd frame that answers the newest state."""
+        wanted = self.mode.command
+        return self._frame(LowCmd(q=wanted.q, kp=wanted.kp, kd=wanted.kd))
+
+    def damping(self) -> bytes:
+        """The LowCmd frame of last resort."""
+        return self._frame(unitree.damping_command())
+
+    def _frame(self, command: LowCmd) -> bytes:
+        if not self._options.simulated:
+            return unitree.encode_low_cmd(command._replace(sn=(0, 0)))
+        source = unitree.NO_TICK
+        if self._targets is not None:
+            source = self._targets.stamp // NANOSECONDS_PER_TICK
+        return unitree.encode_low_cmd(command._replace(reserve=self._tick, sn=(source, 0)))
+
+    def _decide(self, facts: Facts) -> None:
+        self._facts = facts
+        self.mode, _ = modes.tick(self.mode, facts, self._options.limits)

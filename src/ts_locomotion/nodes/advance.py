@@ -1,0 +1,78 @@
+"""The ~/advance service of a paused simulator: it answers when the time asked for is reached."""
+
+import math
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from rclpy.executors import ExternalShutdownException
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.utilities import ok
+
+from ts_locomotion_msgs.srv import Advance
+
+LONGEST = 3600.0
+"""No single request may ask for more [s]."""
+
+
+@dataclass
+class Request:
+    """Simulated time to run, and where it has been reached."""
+
+    duration: float
+    """[s]"""
+    reached: float | None = None
+    """[s]"""
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class AdvanceService:
+    """Serves from a node and a thread of its own: waiting for the answer must stop nobody else."""
+
+    def __init__(self, owner: Node) -> None:
+        self._owner = owner
+        self._requests: SimpleQueue[Request] = SimpleQueue()
+        # Global arguments would rename this node as well.
+        self._node = Node(
+            f"{owner.get_name()}_advance",
+            namespace=owner.get_namespace(),
+            use_global_arguments=False,
+            start_parameter_services=False,
+        )
+        name = f"{owner.get_fully_qualified_name()}/advance"
+        self._service = self._node.create_service(Advance, name, self._serve)
+        threading.Thread(target=self._spin, name="advance", daemon=True).start()
+
+    def next_request(self) -> Request | None:
+        """The oldest request that is not taken yet."""
+        try:
+            return self._requests.get_nowait()
+        except Empty:
+            return None
+
+    def _serve(self, request: Advance.Request, response: Advance.Response) -> Advance.Response:
+        if not (math.isfinite(request.duration) and 0.0 < request.duration <= LONGEST):
+            response.message = f"duration is {request.duration} s, expected above 0, to {LONGEST}"
+            return response
+        asked = Request(request.duration)
+        self._requests.put(asked)
+        if self._owner.executor is not None:
+            # Whatever wakes the owner's spin will do: it looks for requests itself.
+            self._owner.executor.create_task(lambda: None)
+        while ok() and not asked.done.wait(0.2):
+            pass
+        response.success = asked.reached is not None
+        response.time = asked.reached or 0.0
+        if not response.success:
+            response.message = "the simulator ended before the time was reached"
+        return response
+
+    def _spin(self) -> None:
+        executor = EventsExecutor()
+        executor.add_node(self._node)
+        # The thread dies with the process; the context may end first.
+        with suppress(ExternalShutdownException):
+            while ok():
+                executor.spin_once(timeout_sec=0.5)

@@ -1,0 +1,263 @@
+"""Between the graph and a Go2's low-level topics, be the robot simulated or real.
+
+Publishes /lowcmd, robot_state, joint_states, imu/data, mode; takes /lowstate and joint_targets;
+serves set_mode. Each state is answered by one command; outside of lockstep fresh joint targets are
+sent at once as well. Against anything but the simulator it computes and tells everything but
+publishes no command, unless dry_run is switched off.
+"""
+
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from unitree_go.msg import LowCmd, LowState
+
+from ts_locomotion import modes, robot, unitree
+from ts_locomotion.bridge import NANOSECONDS_PER_TICK, BridgeOptions, RobotBridge
+from ts_locomotion.errors import InvalidFrame, InvalidInput
+from ts_locomotion.nodes import conversions, parameters, spin
+from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health, Heartbeat, Refusals
+from ts_locomotion.nodes.parameters import setting
+from ts_locomotion.nodes.robot_topics import RobotTopics
+from ts_locomotion.safety import JointTargets as SafeTargets
+from ts_locomotion.safety import SafetyLimits
+from ts_locomotion_msgs.msg import JointTargets, Mode
+from ts_locomotion_msgs.srv import SetMode
+
+GUARD_PERIOD = 0.02
+STATE_PERIOD_MS = 2
+POLICY_PATIENCE = 1.0
+"""In lockstep a silent policy is waited for this wall time [s]."""
+ACKNOWLEDGE_PATIENCE = Duration(nanoseconds=200_000_000)
+
+
+@dataclass(frozen=True)
+class BridgeSettings:
+    """Parameters of the bridge."""
+
+    robot: str = setting(
+        "mujoco", "What is behind /lowcmd", choices=("mujoco", "go2"), read_only=True
+    )
+    dry_run: bool = setting(
+        True, "Publish no /lowcmd; has no effect on the simulator", read_only=True
+    )
+    lockstep: bool = setting(
+        False, "Answer control ticks of the simulator with their own targets", read_only=True
+    )
+    state_every: int = setting(
+        2, "robot_state carries every n-th state", minimum=1, maximum=10, read_only=True
+    )
+    slow_every: int = setting(
+        10,
+        "joint_states and imu/data carry every n-th state",
+        minimum=1,
+        maximum=500,
+        read_only=True,
+    )
+    silence: float = setting(
+        0.1,
+        "Without /lowstate for longer, damping frames are sent",
+        unit="s",
+        minimum=0.01,
+        maximum=10.0,
+        read_only=True,
+    )
+    tilt_limit: float = setting(
+        0.8, "Beyond this tilt the robot is damped", unit="rad", minimum=0.1, maximum=3.2
+    )
+    hold_age: float = setting(
+        0.06, "Older joint targets are only held", unit="s", minimum=0.02, maximum=1.0
+    )
+    target_age: float = setting(
+        0.2, "Joint targets older than this damp the robot", unit="s", minimum=0.02, maximum=2.0
+    )
+
+
+class Go2BridgeNode(Node):
+    """Decodes, asks the bridge, encodes, publishes."""
+
+    def __init__(self) -> None:
+        super().__init__("go2_bridge")
+        parameters.declare(self, BridgeSettings)
+        self._settings = settings = parameters.read(self, BridgeSettings)
+        self._simulated = settings.robot == "mujoco"
+        self._mute = settings.dry_run and not self._simulated
+        limits = SafetyLimits(
+            tilt=settings.tilt_limit, hold_age=settings.hold_age, target_age=settings.target_age
+        )
+        self._bridge = RobotBridge(BridgeOptions(self._simulated, settings.lockstep, limits))
+        self._refusals = Refusals(self.get_logger())
+        self._told: tuple[object, ...] = ()
+        self._frame = b""
+        self._tick = -1
+        self._states = self._commands = 0
+        self._sensed_at = self._waiting_since = float("-inf")
+        self._stamp = 0
+        self._waiting = False
+        self._open_topics()
+        self._tell_mode()
+
+    def _open_topics(self) -> None:
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        settings = self._settings
+        self._topics = RobotTopics(self, settings.state_every, settings.slow_every)
+        self._mode = self.create_publisher(Mode, "mode", latched)
+        self._low_cmd = self.create_publisher(LowCmd, "/lowcmd", 10)
+        self.create_subscription(LowState, "/lowstate", self._sense, 10, raw=True)
+        self.create_subscription(JointTargets, "joint_targets", self._follow, 10)
+        self.create_service(SetMode, "set_mode", self._set_mode)
+        wall = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(GUARD_PERIOD, self._guard, clock=wall)
+        self._heartbeat = Heartbeat(self, self._health)
+
+    def _sense(self, data: Any) -> None:
+        now = time.monotonic()
+        try:
+            state = unitree.decode_low_state(data)
+        except InvalidFrame as refusal:
+            self._refusals.refuse("/lowstate", refusal)
+            return
+        self._sensed_at = now
+        if self._simulated and state.tick == self._tick:
+            self._repeat()
+            return
+        self._tick = state.tick
+        self._states += 1
+        self._stamp = (
+            state.tick * NANOSECONDS_PER_TICK
+            if self._simulated
+            else self.get_clock().now().nanoseconds
+        )
+        self._bridge.sense(state, self._stamp)
+        index = state.tick // STATE_PERIOD_MS if self._simulated else self._states
+        self._topics.publish(index, self._stamp, self._bridge.mode.mode, state)
+        self._waiting = self._bridge.waits
+        self._waiting_since = now
+        if not self._waiting:
+            self._answer()
+
+    def _repeat(self) -> None:
+        """The simulator asks again: it has missed the answer, or the answer still waits."""
+        if not self._waiting:
+            self._send(self._frame)
+
+    def _follow(self, message: JointTargets) -> None:
+        try:
+            targets = conversions.targets(message)
+            self._bridge.follow(
+                robot.JOINTS,
+                SafeTargets(targets.stamp, targets.positions, targets.stiffness, targets.damping),
+            )
+        except InvalidInput as refusal:
+            self._refusals.refuse("joint_targets", refusal)
+            return
+        if self._waiting:
+            self._waiting = self._bridge.waits
+            if not self._waiting:
+                self._answer()
+        elif not self._settings.lockstep and self._bridge.mode.mode == modes.Mode.WALK:
+            self._answer()
+
+    def _set_mode(self, request: SetMode.Request, response: SetMode.Response) -> SetMode.Response:
+        refusal = self._bridge.request(request.mode)
+        response.accepted = refusal is None
+        response.reason = refusal or ""
+        self._tell_mode()
+        return response
+
+    def _guard(self) -> None:
+        """On the wall clock, for what states and targets cannot tell: that they do not come."""
+        now = time.monotonic()
+        if self._waiting and now - self._waiting_since > POLICY_PATIENCE:
+            self.get_logger().warning("the policy does not answer: going on without it")
+            self._bridge.stop_waiting()
+            self._waiting = False
+            self._answer()
+        if self._is_silent(now):
+            self._bridge.lose_robot()
+            self._send(self._bridge.damping())
+
+    def _is_silent(self, now: float) -> bool:
+        # In lockstep the simulator is silent whenever somebody thinks.
+        heard = self._states > 0 and not self._settings.lockstep
+        return heard and now - self._sensed_at > self._settings.silence
+
+    def _answer(self) -> None:
+        self._tell_mode()
+        self._frame = self._bridge.command()
+        self._send(self._frame)
+
+    def _send(self, frame: bytes) -> None:
+        if frame and not self._mute:
+            self._commands += 1
+            self._low_cmd.publish(frame)
+
+    def _tell_mode(self) -> None:
+        mode = self._bridge.mode
+        told = (mode.mode, mode.settled, mode.fault, mode.policy_ready, mode.reason)
+        if told == self._told:
+            return
+        if mode.fault and mode.reason not in self._told:
+            self.get_logger().error(f"damped: {mode.reason}")
+        self._told = told
+        self._mode.publish(
+            conversions.mode_message(
+                self._stamp,
+                mode.mode,
+                settled=mode.settled,
+                fault=mode.fault,
+                policy_ready=mode.policy_ready,
+                reason=mode.reason,
+            )
+        )
+        if self._settings.lockstep:
+            # The simulator must know the mode before it takes the step that follows.
+            self._mode.wait_for_all_acked(ACKNOWLEDGE_PATIENCE)
+
+    def _health(self) -> Health:
+        mode, now = self._bridge.mode, time.monotonic()
+        level, message = OK, f"{mode.mode}: {mode.reason}"
+        if mode.fault:
+            level, message = ERROR, f"damped: {mode.reason}"
+        elif not self._states:
+            level, message = WARN, "waiting for /lowstate"
+        elif self._is_silent(now):
+            level, message = ERROR, f"no /lowstate for {now - self._sensed_at:.1f} s: damping"
+        elif self._bridge.holds_targets:
+            level = WARN
+            message = f"holding joint targets that are {self._bridge.target_age:.2f} s old"
+        return Health(
+            level,
+            f"dry run, {message}" if self._mute else message,
+            {
+                "mode": mode.mode,
+                "settled": mode.settled,
+                "fault": mode.fault,
+                "policy_ready": mode.policy_ready,
+                "reason": mode.reason,
+                "states": self._states,
+                "commands": self._commands,
+                "target_age_s": f"{self._bridge.target_age:.3f}",
+                **self._refusals.values(),
+            },
+        )
+
+    def farewell(self) -> None:
+        """The last act: whatever happens now, the joints are damped."""
+        self._send(self._bridge.damping())
+        self._low_cmd.wait_for_all_acked(ACKNOWLEDGE_PATIENCE)
+
+
+def main() -> None:
+    """Entry point."""
+    sys.exit(spin.run(Go2BridgeNode, Go2BridgeNode.farewell))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,310 @@
+"""The MuJoCo Go2 behind the topics of the real one, with the odometry and map it would have.
+
+Publishes /lowstate after every step of 2 ms; odom, /tf and /clock at 50 Hz; elevation_map. Takes
+/lowcmd, whose checksum must hold, and `mode`, which tells when the gantry may let go. Serves
+~/advance (while paused) and ~/reset: back to the start, on the gantry, while time goes on.
+
+Its heartbeat tells, among others: `time_s`, `real_time_factor`, `missed_steps` (steps given up
+because the machine was too slow), `gantry`, `motors` (commanded or damped), `fallen`; and for the
+time since the start or reset that the robot walked: `control_ticks`, `missed_ticks`, and
+`age_ms_p50`, `_p99`, `_p999`, `_max` (wall time from publishing the state of a control tick to the
+first command built on it) and `period_ms_*` (between the commands that answer two states).
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.executors import Executor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_srvs.srv import Trigger
+from unitree_go.msg import LowCmd, LowState
+
+from ts_locomotion import unitree
+from ts_locomotion.errors import InvalidFrame
+from ts_locomotion.nodes import pacing, parameters, spin
+from ts_locomotion.nodes.advance import AdvanceService, Request
+from ts_locomotion.nodes.command_timing import CommandTiming
+from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health, Heartbeat, Refusals
+from ts_locomotion.nodes.parameters import setting
+from ts_locomotion.nodes.viewer import Viewer
+from ts_locomotion.nodes.world_topics import WorldTopics
+from ts_locomotion.simulation.map_sensor import MapOptions, MapSensor
+from ts_locomotion.simulation.robot_simulator import STEP_MS, RobotOptions, RobotSimulator
+from ts_locomotion.simulation.terrain import KINDS
+from ts_locomotion_msgs.msg import Mode
+
+CONTROL_PERIOD_MS = 20
+FALLEN_TILT = 1.0
+"""Beyond this tilt the robot has fallen [rad]."""
+SLOW = 0.95
+"""A real-time factor below this is worth a warning."""
+IDLE = 0.5
+"""Longest wait while paused [s]."""
+
+
+@dataclass(frozen=True)
+class SimulatorSettings:
+    """Parameters of the simulator. None can be changed while it runs."""
+
+    terrain: str = setting(
+        "flat", "Name of the ground", choices=(*KINDS, "course"), read_only=True
+    )
+    difficulty: float = setting(0.5, "Of the terrain", minimum=0.0, maximum=1.0, read_only=True)
+    seed: int = setting(0, "Of everything random", minimum=0, maximum=999_999_999, read_only=True)
+    pace: str = setting(
+        "realtime",
+        "With the wall clock, as fast as it can, or waiting for each command",
+        choices=("realtime", "fast", "lockstep"),
+        read_only=True,
+    )
+    paused: bool = setting(False, "Only ~/advance lets time pass", read_only=True)
+    gantry: bool = setting(True, "Hang until the robot stands and its policy runs", read_only=True)
+    view: bool = setting(False, "Open the MuJoCo viewer", read_only=True)
+    low_cmd_timeout: float = setting(
+        0.1,
+        "Without a valid /lowcmd for longer the motors damp",
+        unit="s",
+        minimum=0.002,
+        maximum=10.0,
+        read_only=True,
+    )
+    map_layer: str = setting("elevation", "Layer of the elevation map", read_only=True)
+    map_resolution: float = setting(
+        0.04, "Side of a cell", unit="m", minimum=0.01, maximum=1.0, read_only=True
+    )
+    map_length: float = setting(
+        4.0, "Side of the map", unit="m", minimum=0.5, maximum=20.0, read_only=True
+    )
+    map_rate: float = setting(
+        10.0, "Of the map; 0: no map", unit="Hz", minimum=0.0, maximum=50.0, read_only=True
+    )
+    map_noise: float = setting(
+        0.0, "Standard deviation of a cell", unit="m", minimum=0.0, maximum=1.0, read_only=True
+    )
+    map_delay: float = setting(
+        0.0, "From measurement to delivery", unit="s", minimum=0.0, maximum=5.0, read_only=True
+    )
+    map_drift: float = setting(
+        0.0,
+        "Random walk against the odometry, after one second",
+        unit="m",
+        minimum=0.0,
+        maximum=1.0,
+        read_only=True,
+    )
+    map_holes: float = setting(
+        0.0, "Share of the ground that is never seen", minimum=0.0, maximum=1.0, read_only=True
+    )
+
+
+def make_pace(name: str) -> pacing.Pace:
+    """The pace of that name."""
+    period = STEP_MS * 1e-3
+    paces: dict[str, Callable[[], pacing.Pace]] = {
+        "realtime": lambda: pacing.RealTime(period),
+        "fast": pacing.Fast,
+        "lockstep": lambda: pacing.Lockstep(period),
+    }
+    return paces[name]()
+
+
+class SimulatorNode(Node):
+    """Steps the robot when its pace says so, and speaks for it."""
+
+    def __init__(self) -> None:
+        super().__init__("simulator")
+        parameters.declare(self, SimulatorSettings)
+        self._settings = settings = parameters.read(self, SimulatorSettings)
+        self._robot = RobotSimulator(
+            RobotOptions(
+                settings.terrain,
+                settings.difficulty,
+                settings.seed,
+                settings.gantry,
+                settings.low_cmd_timeout,
+            )
+        )
+        map_options = MapOptions(
+            settings.map_resolution,
+            settings.map_length,
+            settings.map_rate,
+            settings.map_noise,
+            settings.map_delay,
+            settings.map_drift,
+            settings.map_holes,
+        )
+        self._map = MapSensor(self._robot.ground, map_options, settings.seed)
+        self._pace = make_pace(settings.pace)
+        self._timing = CommandTiming()
+        self._refusals = Refusals(self.get_logger())
+        self._mode = Mode()
+        self._commands = 0
+        self._request: Request | None = None
+        self._goal = 0
+        self._since = (time.monotonic(), 0)
+        self._viewer = Viewer(self._robot, self.get_logger()) if settings.view else None
+        self._advance = AdvanceService(self)
+        self._open_topics()
+        self._publish_state()
+
+    def _open_topics(self) -> None:
+        self._low_state = self.create_publisher(LowState, "/lowstate", 10)
+        self._world = WorldTopics(self, self._settings.map_layer)
+        self.create_subscription(LowCmd, "/lowcmd", self._obey, 10, raw=True)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self.create_subscription(Mode, "mode", self._note_mode, latched)
+        self.create_service(Trigger, "~/reset", self._reset)
+        self._heartbeat = Heartbeat(self, self._health)
+
+    def rest(self) -> float:
+        """Wall time that may pass before `proceed` has something to do [s]."""
+        waits = [IDLE]
+        if self._may_step:
+            waits.append(self._pace.wait(time.monotonic()))
+        elif isinstance(self._pace, pacing.Lockstep):
+            waits.append(pacing.LOCKSTEP_REPEAT)
+        if self._viewer:
+            waits.append(self._viewer.wait(time.monotonic()))
+        return max(0.0, min(waits))
+
+    def proceed(self) -> None:
+        """Step if it is time to, and do what else is due."""
+        now = time.monotonic()
+        self._serve_requests(now)
+        if isinstance(self._pace, pacing.Lockstep) and self._pace.must_repeat(now):
+            self._publish_state()
+        if self._may_step and self._pace.wait(now) <= 0.0:
+            self._robot.step()
+            self._publish_state()
+        if self._viewer:
+            self._viewer.refresh(now)
+
+    def finish(self) -> None:
+        """Leave nobody waiting for a time that will not come."""
+        if self._request is not None:
+            self._request.done.set()
+
+    @property
+    def _may_step(self) -> bool:
+        return not self._settings.paused or self._robot.tick < self._goal
+
+    def _serve_requests(self, now: float) -> None:
+        if self._request is not None and self._goal_is_reached(now):
+            self._request.reached = self._robot.time
+            self._request.done.set()
+            self._request = None
+        if self._request is not None:
+            return
+        self._request = self._advance.next_request()
+        if self._request is not None:
+            steps = max(1, round(self._request.duration * 1e3 / STEP_MS))
+            self._goal = self._robot.tick + STEP_MS * steps
+            if isinstance(self._pace, pacing.RealTime):
+                self._pace.restart()
+
+    def _goal_is_reached(self, now: float) -> bool:
+        if self._robot.tick < self._goal:
+            return False
+        if not isinstance(self._pace, pacing.Lockstep):
+            return True
+        # Whoever asked must find a graph at rest: the last state has been answered too.
+        self._pace.wait(now)
+        return self._pace.is_answered
+
+    def _obey(self, data: Any) -> None:
+        now = time.monotonic()
+        try:
+            command = unitree.decode_low_cmd(data)
+        except InvalidFrame as refusal:
+            self._refusals.refuse("/lowcmd", refusal)
+            return
+        self._commands += 1
+        answers_present_state = command.reserve == self._robot.tick
+        if answers_present_state or not isinstance(self._pace, pacing.Lockstep):
+            self._robot.command(command)
+        self._pace.answered(command.reserve)
+        self._timing.command_received(command.reserve, command.sn[0], now)
+
+    def _note_mode(self, mode: Mode) -> None:
+        self._mode = mode
+        if mode.mode == Mode.STAND and mode.settled and mode.policy_ready:
+            self._robot.release_gantry()
+        if mode.mode != Mode.WALK:
+            self._timing.pause()
+
+    def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._robot.reset()
+        self._map.reset(self._robot.tick)
+        self._timing = CommandTiming()
+        response.success = True
+        return response
+
+    @property
+    def _in_lockstep(self) -> bool:
+        return isinstance(self._pace, pacing.Lockstep)
+
+    def _publish_state(self) -> None:
+        tick = self._robot.tick
+        measured = self._map.update(tick, self._robot.base_position)
+        if measured is not None:
+            # In lockstep perception must have the map before the state that it is used for.
+            self._world.publish_map(measured, wait=self._in_lockstep)
+        if tick % CONTROL_PERIOD_MS == 0:
+            self._world.publish_motion(tick, self._robot.base_motion())
+            if self._mode.mode == Mode.WALK:
+                self._timing.state_published(tick, time.monotonic())
+        self._low_state.publish(unitree.encode_low_state(self._robot.low_state()))
+        self._pace.published(tick, time.monotonic())
+
+    def _health(self) -> Health:
+        now, tick = time.monotonic(), self._robot.tick
+        began, first = self._since
+        self._since = (now, tick)
+        factor = (tick - first) * 1e-3 / max(now - began, 1e-9)
+        damped = self._robot.watchdog_fired
+        level, message = OK, f"{self._settings.pace} on {self._settings.terrain}"
+        if not self._commands:
+            level, message = WARN, "waiting for /lowcmd"
+        elif damped:
+            limit = self._settings.low_cmd_timeout
+            level, message = ERROR, f"no valid /lowcmd for {limit:g} s: motors only damp"
+        elif self._settings.pace == "realtime" and not self._settings.paused and factor < SLOW:
+            level, message = WARN, f"too slow: {factor:.2f} of real time"
+        missed = self._pace.missed_steps if isinstance(self._pace, pacing.RealTime) else 0
+        return Health(
+            level,
+            message,
+            {
+                "time_s": f"{self._robot.time:.3f}",
+                "real_time_factor": f"{factor:.3f}",
+                "missed_steps": missed,
+                "gantry": self._robot.gantry_state,
+                "motors": "damped" if damped else "commanded",
+                "fallen": self._robot.tilt > FALLEN_TILT,
+                "commands": self._commands,
+                **self._refusals.values(),
+                **self._timing.values(),
+            },
+        )
+
+
+def main() -> None:
+    """Entry point."""
+    sys.exit(spin.run(SimulatorNode, SimulatorNode.finish, _turn))
+
+
+def _turn(executor: Executor, simulator: SimulatorNode) -> None:
+    rest = simulator.rest()
+    executor.spin_once(timeout_sec=rest)
+    if rest == 0.0:
+        # One event per step would let commands queue up in a simulator that never rests.
+        executor.spin_once(timeout_sec=0.0)
+    simulator.proceed()
+
+
+if __name__ == "__main__":
+    main()

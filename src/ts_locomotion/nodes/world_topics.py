@@ -1,0 +1,49 @@
+"""What a simulated robot's estimators would tell: odometry, transform, clock, elevation map."""
+
+from grid_map_msgs.msg import GridMap
+from nav_msgs.msg import Odometry
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from tf2_msgs.msg import TFMessage
+
+from ts_locomotion.nodes import conversions, grid_map
+from ts_locomotion.simulation.map_sensor import MeasuredMap
+from ts_locomotion.simulation.robot_simulator import BaseMotion
+
+WORLD_FRAME = "odom"
+BASE_FRAME = "base_link"
+NANOSECONDS_PER_TICK = 1_000_000
+ACKNOWLEDGE_PATIENCE = Duration(nanoseconds=200_000_000)
+
+
+class WorldTopics:
+    """Publishers of what is true in the simulation, but for the map's own defects."""
+
+    def __init__(self, node: Node, map_layer: str) -> None:
+        self._layer = map_layer
+        self._odometry = node.create_publisher(Odometry, "odom", 10)
+        self._transforms = node.create_publisher(TFMessage, "/tf", 100)
+        self._clock = node.create_publisher(Clock, "/clock", 10)
+        self._elevation = node.create_publisher(GridMap, "elevation_map", 10)
+
+    def publish_motion(self, tick: int, motion: BaseMotion) -> None:
+        """Clock, odometry and transform of `tick` [ms]."""
+        stamp = tick * NANOSECONDS_PER_TICK
+        where = conversions.Pose(stamp, WORLD_FRAME, motion.position, motion.orientation)
+        odometry = conversions.odometry_message(
+            where, BASE_FRAME, motion.linear_velocity, motion.angular_velocity
+        )
+        self._clock.publish(Clock(clock=conversions.time_message(stamp)))
+        self._odometry.publish(odometry)
+        self._transforms.publish(
+            TFMessage(transforms=[conversions.transform_message(where, BASE_FRAME)])
+        )
+
+    def publish_map(self, measured: MeasuredMap, wait: bool) -> None:
+        """The map; with `wait` it has reached its readers when this returns."""
+        stamp = measured.tick * NANOSECONDS_PER_TICK
+        known = grid_map.Terrain(stamp, WORLD_FRAME, measured.map)
+        self._elevation.publish(grid_map.grid_map_message(known, self._layer))
+        if wait:
+            self._elevation.wait_for_all_acked(ACKNOWLEDGE_PATIENCE)

@@ -1,0 +1,113 @@
+"""The simulator keeps time without bursts, and waits for answers without hanging."""
+
+from itertools import pairwise
+
+import pytest
+
+from ts_locomotion.nodes import pacing
+
+PERIOD = 0.002
+
+
+def steps_until(pace, end, cost, start=0.0):
+    """Wall times of the steps of a simulator each of whose steps takes `cost` seconds."""
+    now, times = start, []
+    while now < end:
+        wait = pace.wait(now)
+        if wait > 0.0:
+            now += wait
+            continue
+        times.append(now)
+        pace.published(len(times), now)
+        now += cost
+    return times
+
+
+def test_real_time_takes_one_step_per_period():
+    times = steps_until(pacing.RealTime(PERIOD), 1.0, cost=0.0005)
+    assert len(times) == pytest.approx(500, abs=1)
+
+
+def test_real_time_catches_up_after_a_hiccup_at_no_more_than_twice_the_pace():
+    pace = pacing.RealTime(PERIOD)
+    before = steps_until(pace, 0.1, cost=0.0001)
+    after = steps_until(pace, 0.5, cost=0.0001, start=0.15)
+    assert len(before) + len(after) == pytest.approx(250, abs=2)
+    assert min(b - a for a, b in pairwise(after)) >= 0.99 * PERIOD / 2
+    assert pace.missed_steps == 0
+
+
+def test_real_time_gives_up_on_a_long_lag_and_counts_the_missed_steps():
+    pace = pacing.RealTime(PERIOD)
+    steps_until(pace, 0.1, cost=0.0001)
+    after = steps_until(pace, 2.0, cost=0.0001, start=1.1)
+    assert pace.missed_steps == pytest.approx(500, abs=2)
+    assert len(after) == pytest.approx(450, abs=2)
+
+
+def test_a_pause_is_not_caught_up_and_not_missed():
+    pace = pacing.RealTime(PERIOD)
+    steps_until(pace, 0.1, cost=0.0001)
+    pace.restart()
+    assert len(steps_until(pace, 1.1, cost=0.0001, start=1.0)) == pytest.approx(50, abs=1)
+    assert pace.missed_steps == 0
+
+
+def test_lockstep_waits_for_the_answer_to_the_present_state():
+    pace = pacing.Lockstep(PERIOD)
+    pace.published(2, 0.0)
+    assert pace.wait(0.1) > 0.0
+    pace.answered(0)
+    assert pace.wait(0.1) > 0.0
+    pace.answered(2)
+    assert pace.wait(0.1) == 0.0
+
+
+def test_lockstep_repeats_an_unanswered_state_every_fifth_of_a_second():
+    pace = pacing.Lockstep(PERIOD)
+    pace.published(2, 0.0)
+    assert not pace.must_repeat(0.19)
+    assert pace.must_repeat(0.21)
+    pace.published(2, 0.21)
+    assert not pace.must_repeat(0.40)
+    assert pace.must_repeat(0.42)
+
+
+def test_lockstep_waits_for_a_bridge_never_heard_for_as_long_as_it_takes():
+    pace = pacing.Lockstep(PERIOD)
+    pace.published(0, 0.0)
+    assert pace.wait(1000.0) > 0.0
+
+
+def test_lockstep_goes_on_by_the_clock_without_a_bridge_that_fell_silent():
+    pace = pacing.Lockstep(PERIOD)
+    pace.published(0, 0.0)
+    pace.answered(0)
+    pace.published(2, 0.0)
+    assert pace.wait(0.9) > 0.0
+    assert len(steps_until(pace, 2.01, cost=0.0001, start=1.01)) == pytest.approx(500, abs=2)
+
+
+def test_lockstep_waits_again_once_the_bridge_is_heard_again():
+    pace = pacing.Lockstep(PERIOD)
+    pace.published(0, 0.0)
+    pace.answered(0)
+    steps_until(pace, 2.0, cost=0.0001)
+    pace.answered(-1)
+    pace.published(9999, 2.0)
+    assert pace.wait(2.5) > 0.0
+
+
+def test_fast_follows_the_bridge_and_runs_free_without_one():
+    pace = pacing.Fast()
+    pace.published(0, 0.0)
+    assert pace.wait(0.0) == 0.0
+    pace.answered(0)
+    pace.published(2, 0.0)
+    assert pace.wait(0.01) > 0.0
+    pace.answered(2)
+    assert pace.wait(0.01) == 0.0
+    pace.published(4, 0.01)
+    assert pace.wait(1.0) <= 0.0
+    pace.published(6, 1.0)
+    assert pace.wait(1.0) == 0.0
