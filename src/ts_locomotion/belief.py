@@ -58,7 +58,7 @@ class BeliefRuntime:
             inputs |= network_scans(scans, len(belief_observation))
         outputs = self._network.run(inputs)
         absent = np.empty((len(belief_observation), 0), dtype=np.float32)
-        if not all(np.isfinite(part).all() for part in outputs.values()):
+        if not np.isfinite(np.concatenate(list(outputs.values()), axis=1)).all():
             raise InvalidInput("belief: what the network believes is not finite")
         return BeliefOutput(
             outputs["belief"],
@@ -167,8 +167,8 @@ def _columns(terms: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.intp
 
 def _observe(names: tuple[str, ...], terms: tuple[Proprioception, Array, Array, Array]) -> Floats:
     observed = observation.observe(names, *terms)
-    finite = np.all(np.isfinite(observed), axis=0)
-    if not finite.all():
+    if not np.isfinite(observed).all():
+        finite = np.all(np.isfinite(observed), axis=0)
         bad = [n for n, part in observation.layout(names).items() if not finite[part].all()]
         raise InvalidInput(f"observation: {', '.join(bad)} not finite")
     return observed
