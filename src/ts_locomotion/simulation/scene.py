@@ -82,7 +82,7 @@ def mjcf(terrain: Terrain, options: SceneOptions = ROBOT) -> str:
     """
     legs = "".join(_leg(leg, options) for leg in range(4))
     base = _inertial(links.base_inertial())
-    trunk = _solids("", links.base_solids(options.collisions), "dark")
+    trunk = _solids("", links.base_solids(options.collisions), "light")
     start = f"0 0 {terrain.start_height + robot.STAND_HEIGHT}"
     return f"""<mujoco model="go2">
 <compiler angle="radian" autolimits="true"/>
@@ -158,7 +158,7 @@ def _inertial(part: Inertial) -> str:
     )
 
 
-_COLOURS = {"dark": "0.16 0.17 0.19 1", "light": "0.75 0.77 0.8 1", "foot": "0.05 0.05 0.05 1"}
+_COLOURS = {"dark": "0.22 0.24 0.28 1", "light": "0.85 0.87 0.9 1", "foot": "0.9 0.35 0.1 1"}
 
 
 def _solids(prefix: str, solids: list[Solid], colour: str) -> str:
@@ -182,7 +182,7 @@ def _ground(terrain: Terrain, options: SceneOptions) -> str:
         raise ConfigurationError(
             f"terrain {terrain.name!r} has {count} boxes, box_count allows {options.box_count}"
         )
-    material = ' material="checker"' if options.visual else ""
+    material = ' rgba="1 1 1 1" material="checker"' if options.visual else ""
     lines = [f'<geom name="ground" class="terrain" type="plane" size="0 0 1"{material}/>']
     boxes = zip(terrain.centres, terrain.half_sizes, terrain.quaternions, strict=True)
     lines += [
@@ -191,6 +191,8 @@ def _ground(terrain: Terrain, options: SceneOptions) -> str:
         for centre, half, quaternion in boxes
     ]
     buried = '<geom class="terrain" type="box" pos="0 0 -9" size="0.1 0.1 0.1"/>'
+    if options.visual:
+        lines.append('<light directional="true" dir="0.3 0.4 -1" diffuse="0.55 0.55 0.55"/>')
     return "\n".join(lines + [buried] * ((options.box_count or count) - count))
 
 
@@ -201,16 +203,16 @@ def _defaults(options: SceneOptions) -> str:
     return (
         f'<default><default class="robot"><geom {bits} condim="3" friction="0.6"/></default>'
         '<default class="terrain"><geom contype="1" conaffinity="0" condim="3" friction="0.6"'
-        ' rgba="0.55 0.56 0.58 1"/></default></default>'
+        ' rgba="0.78 0.74 0.66 1"/></default></default>'
     )
 
 
 _APPEARANCE = """
-<visual><headlight diffuse="0.5 0.5 0.5" ambient="0.35 0.35 0.35" specular="0 0 0"/>
-<global offwidth="1280" offheight="720"/></visual>
+<visual><headlight diffuse="0.35 0.35 0.35" ambient="0.3 0.3 0.3" specular="0 0 0"/>
+<global offwidth="1280" offheight="720"/><quality shadowsize="4096"/></visual>
 <asset><texture name="sky" type="skybox" builtin="gradient" rgb1="0.75 0.85 0.95" rgb2="1 1 1"
  width="64" height="384"/>
-<texture name="checker" type="2d" builtin="checker" rgb1="0.42 0.45 0.48" rgb2="0.36 0.39 0.42"
+<texture name="checker" type="2d" builtin="checker" rgb1="0.72 0.74 0.77" rgb2="0.62 0.64 0.68"
  width="300" height="300"/>
 <material name="checker" texture="checker" texrepeat="2 2" texuniform="true"/></asset>"""
 
