@@ -56,12 +56,12 @@ def test_the_stages_are_the_lifecycle_nodes_and_the_supervisor_knows_them():
     nodes = described()
     lifecycle = [name for name, spec in nodes.items() if spec.lifecycle]
     assert lifecycle == ["perception", "belief", "policy"]
-    assert nodes["supervisor"].parameters["stages"] == lifecycle
-    assert nodes["supervisor"].parameters["watched"] == ["go2_bridge", "simulator"]
+    assert nodes["supervisor"].parameters["managed_nodes"] == lifecycle
+    assert nodes["supervisor"].parameters["watched_nodes"] == ["go2_bridge", "simulator"]
 
 
 def test_the_supervisor_of_a_real_robot_expects_no_simulator():
-    assert described(robot="go2")["supervisor"].parameters["watched"] == ["go2_bridge"]
+    assert described(robot="go2")["supervisor"].parameters["watched_nodes"] == ["go2_bridge"]
 
 
 def test_the_graph_ends_with_the_robot_side_only():

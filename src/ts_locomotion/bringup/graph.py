@@ -117,7 +117,11 @@ def describe(given: Mapping[str, str], share: Path) -> tuple[NodeSpec, ...]:
         node("perception_node", "perception", {}),
         node("belief_node", "belief", {**bundle, **lockstep}),
         node("policy_node", "policy", bundle),
-        node("supervisor_node", "supervisor", {"stages": list(STAGES), "watched": watched}),
+        node(
+            "supervisor_node",
+            "supervisor",
+            {"managed_nodes": list(STAGES), "watched_nodes": watched},
+        ),
     )
     if not simulated:
         return graph

@@ -164,7 +164,8 @@ def share_folder() -> Path:
     """Where config/ and models/ are: the package's share folder, or the repository."""
     try:
         return Path(get_package_share_directory(graph.PACKAGE))
-    except PackageNotFoundError:
+    except (PackageNotFoundError, OSError):
+        # Run from the sources, without an installation that ament knows.
         return Path(__file__).resolve().parents[3]
 
 

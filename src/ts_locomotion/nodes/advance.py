@@ -2,19 +2,17 @@
 
 import math
 import threading
-from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.utilities import ok
 
 from ts_locomotion_msgs.srv import Advance
 
 LONGEST = 3600.0
 """No single request may ask for more [s]."""
+CLOSING_PATIENCE = 2.0
 
 
 @dataclass
@@ -43,7 +41,14 @@ class AdvanceService:
         )
         name = f"{owner.get_fully_qualified_name()}/advance"
         self._service = self._node.create_service(Advance, name, self._serve)
-        threading.Thread(target=self._spin, name="advance", daemon=True).start()
+        self._closing = False
+        self._thread = threading.Thread(target=self._spin, name="advance", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread: an executor left running aborts the process at its end."""
+        self._closing = True
+        self._thread.join(CLOSING_PATIENCE)
 
     def next_request(self) -> Request | None:
         """The oldest request that is not taken yet."""
@@ -61,7 +66,7 @@ class AdvanceService:
         if self._owner.executor is not None:
             # Whatever wakes the owner's spin will do: it looks for requests itself.
             self._owner.executor.create_task(lambda: None)
-        while ok() and not asked.done.wait(0.2):
+        while not self._closing and ok() and not asked.done.wait(0.2):
             pass
         response.success = asked.reached is not None
         response.time = asked.reached or 0.0
@@ -70,9 +75,9 @@ class AdvanceService:
         return response
 
     def _spin(self) -> None:
-        executor = EventsExecutor()
-        executor.add_node(self._node)
-        # The thread dies with the process; the context may end first.
-        with suppress(ExternalShutdownException):
-            while ok():
-                executor.spin_once(timeout_sec=0.5)
+        while not self._ends.is_set():
+            self._executor.spin_once(timeout_sec=0.5)
+
+
+def _nothing() -> None:
+    """A task that only wakes an executor."""

@@ -153,7 +153,7 @@ class SimulatorNode(Node):
 
     def _open_topics(self) -> None:
         self._low_state = self.create_publisher(LowState, "/lowstate", 10)
-        self._world = WorldTopics(self, self._settings.map_layer)
+        self._world = WorldTopics(self, self._settings.map_layer, self._robot.ground)
         self.create_subscription(LowCmd, "/lowcmd", self._obey, 10, raw=True)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.create_subscription(Mode, "mode", self._note_mode, latched)
@@ -187,6 +187,7 @@ class SimulatorNode(Node):
         """Leave nobody waiting for a time that will not come."""
         if self._request is not None:
             self._request.done.set()
+        self._advance.close()
 
     @property
     def _may_step(self) -> bool:

@@ -175,8 +175,11 @@ class SupervisorNode(Node):
         if line == self._line:
             return
         self._line = line
-        log = self.get_logger()
-        (log.info if health.level == OK else log.warning)(health.message)
+        # Two calls, since rclpy pins a line of source to the severity it first logged with.
+        if health.level == OK:
+            self.get_logger().info(health.message)
+        else:
+            self.get_logger().warning(health.message)
         self._heartbeat.beat()
 
     def _health(self) -> Health:

@@ -1,15 +1,18 @@
-"""What a simulated robot's estimators would tell: odometry, transform, clock, elevation map."""
+"""What a simulated robot's estimators would tell: odometry, transform, clock, elevation map, ground."""
 
 from grid_map_msgs.msg import GridMap
 from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
 
-from ts_locomotion.nodes import conversions, grid_map
+from ts_locomotion.nodes import conversions, grid_map, terrain_markers
 from ts_locomotion.simulation.map_sensor import MeasuredMap
 from ts_locomotion.simulation.robot_simulator import BaseMotion
+from ts_locomotion.simulation.terrain import Terrain
 
 WORLD_FRAME = "odom"
 BASE_FRAME = "base_link"
@@ -20,12 +23,19 @@ ACKNOWLEDGE_PATIENCE = Duration(nanoseconds=200_000_000)
 class WorldTopics:
     """Publishers of what is true in the simulation, but for the map's own defects."""
 
-    def __init__(self, node: Node, map_layer: str) -> None:
+    def __init__(self, node: Node, map_layer: str, ground: Terrain) -> None:
         self._layer = map_layer
         self._odometry = node.create_publisher(Odometry, "odom", 10)
         self._transforms = node.create_publisher(TFMessage, "/tf", 100)
         self._clock = node.create_publisher(Clock, "/clock", 10)
         self._elevation = node.create_publisher(GridMap, "elevation_map", 10)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._terrain = node.create_publisher(MarkerArray, "terrain", latched)
+        self._terrain.publish(
+            terrain_markers.message(
+                WORLD_FRAME, ground.centres, ground.half_sizes, ground.quaternions
+            )
+        )
 
     def publish_motion(self, tick: int, motion: BaseMotion) -> None:
         """Clock, odometry and transform of `tick` [ms]."""
