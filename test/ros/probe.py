@@ -14,9 +14,12 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rclpy.experimental import EventsExecutor
+from rcl_interfaces.srv import SetParameters
+from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile
 
 import ts_locomotion
 
@@ -32,10 +35,15 @@ class NodeProcess:
     def __init__(self, process: subprocess.Popen, log: Path) -> None:
         self.process = process
         self._log = log
+        self._read = 0
 
     @property
     def log(self) -> str:
-        return self._log.read_text()
+        """What it has logged since the last `forget`."""
+        return self._log.read_text()[self._read :]
+
+    def forget(self) -> None:
+        self._read = len(self._log.read_text())
 
     @property
     def alive(self) -> bool:
@@ -112,6 +120,11 @@ class Probe:
         assert self.until(lambda: publisher.get_subscription_count() >= readers), topic
         return publisher
 
+    def latched_publisher(self, kind: type, topic: str) -> Publisher:
+        """A publisher whose last message reaches those who come later."""
+        qos = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        return self.node.create_publisher(kind, topic, qos)
+
     def call(self, kind: type, service: str, request: Any, timeout: float = 15.0) -> Any:
         client = self.node.create_client(kind, service)
         assert self.until(client.service_is_ready, timeout), f"no service {service}"
@@ -124,11 +137,22 @@ class Probe:
         request = ChangeState.Request(transition=Transition(id=transition))
         return self.call(ChangeState, f"{node}/change_state", request, timeout).success
 
+    def set_parameter(self, node: str, name: str, value: Any) -> str:
+        """Why the node refuses the value; empty when it takes it."""
+        parameter = Parameter(name, value=value).to_parameter_msg()
+        request = SetParameters.Request(parameters=[parameter])
+        return self.call(SetParameters, f"{node}/set_parameters", request).results[0].reason
+
     def phase(self, node: str) -> str:
         return self.call(GetState, f"{node}/get_state", GetState.Request()).current_state.label
 
     def bring_up(self, node: str) -> None:
         assert self.transition(node, CONFIGURE)
+        assert self.transition(node, ACTIVATE)
+
+    def begin_again(self, node: str) -> None:
+        """Deactivate and activate: a stage forgets all that it has received."""
+        assert self.transition(node, DEACTIVATE)
         assert self.transition(node, ACTIVATE)
 
     def status(self, node: str) -> Any:

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from geometry_msgs.msg import Twist, TwistStamped
 
-from ts_locomotion import bundle, command, ticks
+from ts_locomotion import command, ticks
 from ts_locomotion.belief import BeliefStage, BeliefTick
 from ts_locomotion.command import CommandLimits
 from ts_locomotion.contract import Contract
 from ts_locomotion.errors import InvalidInput
-from ts_locomotion.nodes import conversions, parameters, spin
+from ts_locomotion.nodes import belief_conversions, bundles, conversions, parameters, spin
 from ts_locomotion.nodes.conversions import RobotSample, Scan
 from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health
 from ts_locomotion.nodes.parameters import setting
@@ -85,7 +85,7 @@ class BeliefNode(StageNode):
     def configure(self) -> None:
         """Load the bundle, run it once, open the topics."""
         settings = self._settings = parameters.read(self, BeliefSettings)
-        loaded = bundle.load(parameters.bundle_folder(settings.bundle))
+        loaded = bundles.load(settings.bundle)
         self._contract = loaded.contract
         self._stage = BeliefStage(loaded, _limits(loaded.contract, settings))
         self._sees = loaded.contract.exteroception
@@ -169,10 +169,10 @@ class BeliefNode(StageNode):
         self._walking = sample.mode == Mode.WALK
         velocity, age = self._command_at(sample.stamp)
         last_action = ready.last_action if self._entered < sample.stamp else None
-        scans = conversions.scans(ready.scan)
+        scans = belief_conversions.scans(ready.scan)
         try:
             believed, self._state = self._stage.step(
-                conversions.batched(sample.sensed),
+                belief_conversions.batched(sample.sensed),
                 velocity,
                 age,
                 NO_ACTION if last_action is None else last_action[None],
@@ -184,7 +184,7 @@ class BeliefNode(StageNode):
             self.refusals.refuse("belief", refusal)
             return
         self._broken = ""
-        self._speak(sample, believed, conversions.map_age(ready.scan))
+        self._speak(sample, believed, belief_conversions.map_age(ready.scan))
         self.ticks.note(ticks.tick_of(sample.stamp), ready.sample.arrived)
 
     def _enter(self, ready: Ready[Timed, Scan, Array]) -> None:
@@ -204,14 +204,14 @@ class BeliefNode(StageNode):
         self._map_age = map_age
         self._blind_ticks += not math.isfinite(map_age)
         self._publisher.publish(
-            conversions.belief_message(
+            belief_conversions.belief_message(
                 sample.stamp, self._sequence, sample.mode, believed, map_age
             )
         )
 
     def _warm_up(self) -> None:
         """Run the network before the robot depends on how long its first step takes."""
-        standing = conversions.batched(conversions.standing())
+        standing = belief_conversions.batched(belief_conversions.standing())
         state = self._stage.initial_state()
         for _ in range(WARM_UP_STEPS):
             _, state = self._stage.step(standing, NO_COMMAND, 0.0, NO_ACTION, None, state)

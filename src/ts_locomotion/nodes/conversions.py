@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Imu, JointState
 
 from ts_locomotion import robot
-from ts_locomotion.belief import BeliefTick, Scans
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.observation import Proprioception
 from ts_locomotion.robot import Array
@@ -97,18 +96,6 @@ def robot_sample(message: RobotState) -> RobotSample:
         joint_velocities=_finite("joint_velocities", message.joint_velocities, 12)[order],
     )
     return RobotSample(nanoseconds(message.header.stamp), message.tick, message.mode, sensed)
-
-
-def standing() -> Proprioception:
-    """What a robot feels that stands still."""
-    return Proprioception(
-        np.array([1.0, 0.0, 0.0, 0.0]), np.zeros(3), robot.STAND_POSE, np.zeros(len(robot.JOINTS))
-    )
-
-
-def batched(sensed: Proprioception) -> Proprioception:
-    """A batch of one."""
-    return Proprioception(*(part[None] for part in sensed))
 
 
 def new_robot_state() -> RobotState:
@@ -257,37 +244,6 @@ def scan(message: FootScans) -> Scan:
         _finite("heights", message.heights, 208),
         np.asarray(message.valid, dtype=bool),
     )
-
-
-def scans(seen: Scan | None) -> Scans | None:
-    """A scan as the belief takes it, as a batch of one."""
-    if seen is None:
-        return None
-    return Scans(seen.heights[None], seen.valid[None], np.array([seen.age]))
-
-
-def map_age(seen: Scan | None) -> float:
-    """Age of the map behind a scan [s]; infinite when nothing was seen."""
-    return seen.age if seen is not None and seen.valid.any() else float("inf")
-
-
-def belief_message(
-    stamp: int, sequence: int, mode: int, believed: BeliefTick, map_age: float
-) -> Belief:
-    """The first of a batch of beliefs as a message."""
-    message = Belief(
-        sequence=sequence,
-        mode=mode,
-        observation=float_array(believed.observation[0]),
-        belief=float_array(believed.output.belief[0]),
-        gate=float_array(believed.output.gate[0]),
-        heights=float_array(believed.output.heights[0]),
-        privileged=float_array(believed.output.privileged[0]),
-        map_age=map_age,
-    )
-    message.header.stamp = time_message(stamp)
-    message.header.frame_id = "base_link"
-    return message
 
 
 def thought(message: Belief, observation_size: int, belief_size: int) -> Thought:

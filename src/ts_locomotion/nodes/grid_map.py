@@ -30,10 +30,10 @@ def terrain(message: GridMap, layer: str) -> Terrain:
     values = data[layers.index(layer)]
     dimensions = values.layout.dim
     layout = elevation.Layout(
-        np.asarray(values.data, dtype=np.float32),
-        [dimension.label for dimension in dimensions],
-        [dimension.size for dimension in dimensions],
-        values.layout.data_offset,
+        data=np.asarray(values.data, dtype=np.float32),
+        labels=[dimension.label for dimension in dimensions],
+        sizes=[dimension.size for dimension in dimensions],
+        offset=values.layout.data_offset,
     )
     info = message.info
     heights = elevation.from_layout(

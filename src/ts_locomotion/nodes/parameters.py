@@ -3,10 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import Field, field, fields
 from math import isfinite
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from ament_index_python import PackageNotFoundError, get_package_share_directory
 from rcl_interfaces.msg import (
     FloatingPointRange,
     IntegerRange,
@@ -15,9 +13,6 @@ from rcl_interfaces.msg import (
 )
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-
-from ts_locomotion.bundle import CONTRACT_FILE
-from ts_locomotion.errors import ConfigurationError
 
 Settings = TypeVar("Settings")
 
@@ -82,28 +77,6 @@ def read(node: Node, settings: type[Settings]) -> Settings:
     """The parameters' values, as an object of the dataclass they were declared from."""
     names = [item.name for item in fields(settings)]  # pyright: ignore[reportArgumentType]
     return settings(**{name: node.get_parameter(name).value for name in names})
-
-
-def bundle_folder(bundle: str) -> Path:
-    """The folder of a model bundle, given its path or its name among the shipped ones."""
-    given = Path(bundle).expanduser()
-    if (given / CONTRACT_FILE).is_file():
-        return given
-    shipped = _share() / "models"
-    if (shipped / bundle / CONTRACT_FILE).is_file():
-        return shipped / bundle
-    names = sorted(path.parent.name for path in shipped.glob(f"*/{CONTRACT_FILE}"))
-    raise ConfigurationError(
-        f"no model bundle '{bundle}': neither a folder with {CONTRACT_FILE} nor one of {names}"
-    )
-
-
-def _share() -> Path:
-    try:
-        return Path(get_package_share_directory("ts_locomotion"))
-    except (PackageNotFoundError, OSError):
-        # Run from the sources, without an installation that ament knows.
-        return Path(__file__).resolve().parents[3]
 
 
 def _about(item: Field[Any]) -> Setting:

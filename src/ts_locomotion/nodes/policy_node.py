@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ts_locomotion import bundle, observation, ticks
+from ts_locomotion import observation, ticks
 from ts_locomotion.errors import InvalidInput
-from ts_locomotion.nodes import conversions, parameters, spin
+from ts_locomotion.nodes import bundles, conversions, parameters, spin
 from ts_locomotion.nodes.diagnostics import ERROR, OK, Health
 from ts_locomotion.nodes.parameters import setting
 from ts_locomotion.nodes.stage import StageNode
@@ -35,7 +35,7 @@ class PolicyNode(StageNode):
     def configure(self) -> None:
         """Load the bundle and run it once, so that the first answer is as quick as any."""
         settings = parameters.read(self, PolicySettings)
-        loaded = bundle.load(parameters.bundle_folder(settings.bundle))
+        loaded = bundles.load(settings.bundle)
         self._contract = loaded.contract
         self._sizes = (
             observation.size(loaded.contract.policy_observation),

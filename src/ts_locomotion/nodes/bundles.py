@@ -1,0 +1,36 @@
+"""Where the nodes find model bundles."""
+
+from pathlib import Path
+
+from ament_index_python import PackageNotFoundError, get_package_share_directory
+
+from ts_locomotion import bundle
+from ts_locomotion.bundle import CONTRACT_FILE, Bundle
+from ts_locomotion.errors import ConfigurationError
+
+
+def load(name: str) -> Bundle:
+    """Load a bundle given by its folder or by its name among the shipped ones."""
+    return bundle.load(bundle_folder(name))
+
+
+def bundle_folder(name: str) -> Path:
+    """The folder of a model bundle, given its path or its name among the shipped ones."""
+    given = Path(name).expanduser()
+    if (given / CONTRACT_FILE).is_file():
+        return given
+    shipped = _share() / "models"
+    if (shipped / name / CONTRACT_FILE).is_file():
+        return shipped / name
+    known = sorted(path.parent.name for path in shipped.glob(f"*/{CONTRACT_FILE}"))
+    raise ConfigurationError(
+        f"no model bundle '{name}': neither a folder with {CONTRACT_FILE} nor one of {known}"
+    )
+
+
+def _share() -> Path:
+    try:
+        return Path(get_package_share_directory("ts_locomotion"))
+    except (PackageNotFoundError, OSError):
+        # Run from the sources, without an installation that ament knows.
+        return Path(__file__).resolve().parents[3]
