@@ -1,0 +1,47 @@
+"""One file that a training continues from, written whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation.environment import Environment
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write atomically: a kill or a full disk at any moment leaves the previous file."""
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read without running code. Raises ConfigurationError when the file is damaged."""
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:
+        raise ConfigurationError(f"cannot read checkpoint {path}: {error}") from error
+
+
+def environment_state(environment: Environment) -> dict[str, Any]:
+    """State of robots, curriculum and random generators."""
+    arrays = {name: torch.from_numpy(value) for name, value in environment.state().items()}
+    return {
+        "arrays": arrays,
+        "numpy_random": json.dumps(environment.rng.bit_generator.state),
+        "torch_random": torch.get_rng_state(),
+    }
+
+
+def restore_environment(environment: Environment, state: dict[str, Any]) -> None:
+    """Inverse of `environment_state`."""
+    arrays = {name: np.asarray(value.numpy()) for name, value in state["arrays"].items()}
+    environment.restore(arrays)
+    environment.rng.bit_generator.state = json.loads(state["numpy_random"])
+    torch.set_rng_state(state["torch_random"])

@@ -1,0 +1,113 @@
+"""Left-right symmetry: how each term of an observation looks in the mirror."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from tensordict import TensorDict
+from torch import Tensor
+
+from ts_locomotion.errors import ConfigurationError
+
+
+class Reflection(NamedTuple):
+    """The mirror image of a vector x is `sign * x[order]`."""
+
+    order: list[int]
+    sign: list[float]
+
+
+def _signs(*sign: float) -> Reflection:
+    return Reflection(list(range(len(sign))), list(sign))
+
+
+def _swapped_legs(*sign_of_part: float) -> Reflection:
+    """Legs FR FL RR RL trade places with their neighbours; each part of a leg has its sign."""
+    parts = len(sign_of_part)
+    order = [leg * parts + part for leg in (1, 0, 3, 2) for part in range(parts)]
+    return Reflection(order, list(sign_of_part) * 4)
+
+
+def _swapped_grids(points_per_side: int) -> Reflection:
+    """Square height grids of the feet, x-major: each foot takes its neighbour's, y reversed."""
+    grid = np.arange(points_per_side**2).reshape(points_per_side, points_per_side)[:, ::-1]
+    order = [int(leg * grid.size + point) for leg in (1, 0, 3, 2) for point in grid.ravel()]
+    return Reflection(order, [1.0] * len(order))
+
+
+JOINTS = _swapped_legs(-1.0, 1.0, 1.0)
+POLAR = _signs(1.0, -1.0, 1.0)
+AXIAL = _signs(-1.0, 1.0, -1.0)
+
+REFLECTIONS: Mapping[str, Reflection] = {
+    "command": _signs(1.0, -1.0, -1.0),
+    "projected_gravity": POLAR,
+    "angular_velocity": AXIAL,
+    "joint_positions": JOINTS,
+    "joint_velocities": JOINTS,
+    "last_action": JOINTS,
+    # The other diagonal pair swings: half a period later.
+    "gait_clock": _signs(-1.0, -1.0),
+    "friction": _signs(1.0),
+    "added_mass": _signs(1.0),
+    "com_shift": POLAR,
+    "push": _signs(1.0, -1.0),
+    "stiffness_scale": _signs(1.0),
+    "damping_scale": _signs(1.0),
+    "foot_clearances": _swapped_grids(3),
+    "foot_normals": _swapped_legs(1.0, -1.0, 1.0),
+    "linear_velocity": POLAR,
+    "contacts": _swapped_legs(1.0),
+}
+
+
+def reflection(names: Sequence[str]) -> Reflection:
+    """Reflection of the concatenated terms `names`."""
+    unknown = sorted(set(names) - set(REFLECTIONS))
+    if unknown:
+        raise ConfigurationError(f"no mirror image of {unknown}; known: {sorted(REFLECTIONS)}")
+    order: list[int] = []
+    for name in names:
+        start = len(order)
+        order += [start + index for index in REFLECTIONS[name].order]
+    return Reflection(order, [sign for name in names for sign in REFLECTIONS[name].sign])
+
+
+class _Map(NamedTuple):
+    order: Tensor
+    sign: Tensor
+
+    def __call__(self, value: Tensor) -> Tensor:
+        return value[..., self.order] * self.sign
+
+
+def _map(names: Sequence[str]) -> _Map:
+    order, sign = reflection(names)
+    return _Map(torch.tensor(order), torch.tensor(sign))
+
+
+class Mirror:
+    """Replaces a share of the samples of a batch by their mirror images."""
+
+    def __init__(self, layout: Mapping[str, Sequence[str]], share: float = 0.5) -> None:
+        """`layout` lists the terms of the groups policy, critic, privileged and history."""
+        self.share = share
+        maps = {group: _map(names) for group, names in layout.items()}
+        self.history = maps.pop("history")
+        self.privileged = maps["privileged"]
+        self._maps = maps
+        self._joints = _map(["last_action"])
+        self.groups = tuple(maps)
+
+    def observations(self, obs: TensorDict, mirrored: Tensor) -> TensorDict:
+        """The groups of `obs` with the rows `mirrored` (B, 1) replaced by their images."""
+        groups = {
+            name: torch.where(mirrored, reflect(obs[name]), obs[name])
+            for name, reflect in self._maps.items()
+        }
+        return TensorDict(groups, batch_size=obs.batch_size)
+
+    def actions(self, actions: Tensor, mirrored: Tensor) -> Tensor:
+        """Joint actions (B, J) with the rows `mirrored` (B, 1) replaced by their images."""
+        return torch.where(mirrored, self._joints(actions), actions)

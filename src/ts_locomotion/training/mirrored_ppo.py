@@ -1,0 +1,150 @@
+"""PPO whose samples train as themselves or as their mirror images, at two learning rates.
+
+Actor and critic have a rate each: the actor's follows the KL divergence, the critic's is fixed.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from rsl_rl.algorithms import PPO
+from rsl_rl.models import MLPModel
+from rsl_rl.storage import RolloutStorage
+from tensordict import TensorDict
+from torch import Tensor, nn
+
+from ts_locomotion.training.mirror import Mirror
+
+
+class Rollout(NamedTuple):
+    """Transitions of all environments and steps on one batch axis."""
+
+    observations: TensorDict
+    actions: Tensor  # (B, J)
+    log_probabilities: Tensor  # (B,)
+    distribution: tuple[Tensor, ...]  # mean and std, (B, J) each
+    values: Tensor  # (B, 1)
+    returns: Tensor  # (B, 1)
+    advantages: Tensor  # (B,)
+
+
+class MirroredPPO(PPO):
+    """rsl_rl's PPO with left-right symmetry and normalisers that learn after the update."""
+
+    def __init__(
+        self,
+        actor: MLPModel,
+        critic: MLPModel,
+        storage: RolloutStorage,
+        *,
+        mirror: Mirror,
+        critic_learning_rate: float,
+        learning_rate_bounds: Sequence[float],
+        **kwargs,
+    ) -> None:
+        super().__init__(actor, critic, storage, **kwargs)
+        self.mirror = mirror
+        self.lowest_rate, self.highest_rate = learning_rate_bounds
+        self.optimizer = torch.optim.Adam(
+            [
+                {"params": list(self.policy_parameters()), "lr": self.learning_rate},
+                {"params": list(critic.parameters()), "lr": critic_learning_rate},
+            ],
+            fused=True,
+        )
+
+    def policy_parameters(self) -> Iterable[nn.Parameter]:
+        """Parameters of the actor that reinforcement learning trains."""
+        return self.actor.parameters()
+
+    def update(self) -> dict[str, float]:
+        """Train on the stored rollout and forget it; returns mean losses of all mini-batches."""
+        rollout = self._rollout()
+        losses = self._learn(rollout)
+        # Normalising with these samples earlier would shift the ratio and KL of their own update.
+        self.actor.update_normalization(rollout.observations)
+        self.critic.update_normalization(rollout.observations)
+        self.storage.clear()
+        return losses
+
+    def _learn(self, rollout: Rollout) -> dict[str, float]:
+        losses = [
+            self._learn_policy(rollout, batch) for batch in self._batches(self.num_learning_epochs)
+        ]
+        names = ("surrogate", "value", "entropy", "kl", "regularization")
+        return dict(zip(names, torch.tensor(losses).mean(0).tolist(), strict=True))
+
+    def _rollout(self) -> Rollout:
+        stored = self.storage
+        assert stored.distribution_params is not None
+        return Rollout(
+            stored.observations.flatten(0, 1),
+            stored.actions.flatten(0, 1),
+            stored.actions_log_prob.flatten(),
+            tuple(p.flatten(0, 1) for p in stored.distribution_params),
+            stored.values.flatten(0, 1),
+            stored.returns.flatten(0, 1),
+            stored.advantages.flatten(),
+        )
+
+    def _batches(self, epochs: int) -> Iterator[Tensor]:
+        size = self.storage.num_envs * self.storage.num_transitions_per_env
+        for _ in range(epochs):
+            yield from torch.randperm(size).chunk(self.num_mini_batches)
+
+    def _learn_policy(self, rollout: Rollout, batch: Tensor) -> tuple[float, ...]:
+        mirrored = torch.rand(len(batch), 1) < self.mirror.share
+        obs = self.mirror.observations(self._inputs(rollout, batch), mirrored)
+        actions = self.mirror.actions(rollout.actions[batch], mirrored)
+        self.actor(obs, stochastic_output=True)
+        # Only samples as they were taken tell how far the policy has moved.
+        kl = self._kl(rollout, batch, ~mirrored[:, 0])
+        self._adapt_learning_rate(kl)
+        surrogate = self._surrogate(rollout, batch, actions)
+        value = self._value_loss(rollout, batch, self.critic(obs))
+        entropy = self.actor.output_entropy.mean()
+        penalty = self._regularization(rollout, batch)
+        self._descend(
+            surrogate + self.value_loss_coef * value - self.entropy_coef * entropy + penalty
+        )
+        return surrogate.item(), value.item(), entropy.item(), kl, penalty.item()
+
+    def _regularization(self, _rollout: Rollout, _batch: Tensor) -> Tensor:
+        """A further loss on the policy."""
+        return torch.zeros(())
+
+    def _inputs(self, rollout: Rollout, batch: Tensor) -> TensorDict:
+        groups = {name: rollout.observations[name][batch] for name in self.mirror.groups}
+        return TensorDict(groups, batch_size=[len(batch)])
+
+    def _kl(self, rollout: Rollout, batch: Tensor, kept: Tensor) -> float:
+        with torch.no_grad():
+            old = tuple(p[batch] for p in rollout.distribution)
+            divergence = self.actor.get_kl_divergence(old, self.actor.output_distribution_params)
+            return divergence[kept].mean().item() if kept.any() else self.desired_kl
+
+    def _adapt_learning_rate(self, kl: float) -> None:
+        if kl > 2.0 * self.desired_kl:
+            self.learning_rate = max(self.lowest_rate, self.learning_rate / 1.5)
+        elif kl < self.desired_kl / 2.0:
+            self.learning_rate = min(self.highest_rate, self.learning_rate * 1.5)
+        self.optimizer.param_groups[0]["lr"] = self.learning_rate
+
+    def _surrogate(self, rollout: Rollout, batch: Tensor, actions: Tensor) -> Tensor:
+        log_probability = self.actor.get_output_log_prob(actions)
+        ratio = torch.exp(log_probability - rollout.log_probabilities[batch])
+        clipped = ratio.clamp(1.0 - self.clip_param, 1.0 + self.clip_param)
+        advantages = rollout.advantages[batch]
+        return -torch.min(ratio * advantages, clipped * advantages).mean()
+
+    def _value_loss(self, rollout: Rollout, batch: Tensor, values: Tensor) -> Tensor:
+        old, returns = rollout.values[batch], rollout.returns[batch]
+        clipped = old + (values - old).clamp(-self.clip_param, self.clip_param)
+        return torch.max((values - returns).square(), (clipped - returns).square()).mean()
+
+    def _descend(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad()
+        loss.backward()
+        for group in self.optimizer.param_groups:
+            nn.utils.clip_grad_norm_(group["params"], self.max_grad_norm)
+        self.optimizer.step()

@@ -1,0 +1,83 @@
+"""Editing a frozen configuration by `path=value`, with the value as YAML."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import yaml
+
+from ts_locomotion.errors import ConfigurationError
+
+Config = TypeVar("Config")
+
+
+def override(config: Config, edits: Sequence[str]) -> Config:
+    """`config` with each edit "a.b=value" or "a.0.b=value" applied in order.
+
+    Raises ConfigurationError for a name that does not exist or a value of another type.
+    """
+    for edit in edits:
+        path, given, text = edit.partition("=")
+        if not given:
+            raise ConfigurationError(f"--set needs path=value, given {edit!r}")
+        config = _set(config, path.strip().split("."), yaml.safe_load(text), path)
+    return config
+
+
+def as_plain(config: Any) -> dict[str, Any]:
+    """A configuration as nested dictionaries and lists, ready for YAML."""
+    return _plain(asdict(config))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _set(node: Any, keys: list[str], value: Any, path: str) -> Any:
+    if not keys:
+        return _converted(node, value, path)
+    key, rest = keys[0], keys[1:]
+    if isinstance(node, tuple):
+        index = _index(node, key, path)
+        return (*node[:index], _set(node[index], rest, value, path), *node[index + 1 :])
+    names = [field.name for field in fields(node)] if is_dataclass(node) else []
+    if key not in names:
+        raise ConfigurationError(
+            f"{path}: no setting {key!r}; valid: {', '.join(names) or 'none'}"
+        )
+    return replace(node, **{key: _set(getattr(node, key), rest, value, path)})
+
+
+def _index(node: tuple, key: str, path: str) -> int:
+    if not key.isdigit() or int(key) >= len(node):
+        raise ConfigurationError(f"{path}: no entry {key!r}; valid: 0 to {len(node) - 1}")
+    return int(key)
+
+
+def _converted(old: Any, new: Any, path: str) -> Any:
+    """`new` as the type of `old`."""
+    if isinstance(old, float) and isinstance(new, int | float) and not isinstance(new, bool):
+        return float(new)
+    if isinstance(old, float) and isinstance(new, str):
+        return _as_float(new, path)
+    if isinstance(old, tuple) and isinstance(new, list) and not _holds_configs(old):
+        sample = old[0] if old else None
+        return tuple(_converted(sample, item, path) if old else item for item in new)
+    if type(old) is type(new):
+        return new
+    raise ConfigurationError(f"{path}: {new!r} given, expected like {old!r}")
+
+
+def _as_float(text: str, path: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError(f"{path}: {text!r} given, expected a number") from None
+
+
+def _holds_configs(values: tuple) -> bool:
+    return any(is_dataclass(value) for value in values)

@@ -1,0 +1,135 @@
+"""The folder of a training run: its record, its checkpoint, and the actor they hold."""
+
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from tensordict import TensorDict
+
+from ts_locomotion import observation
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation.environment import observation_layout
+from ts_locomotion.training import checkpoint, tasks
+from ts_locomotion.training.mirror import Mirror, reflection
+from ts_locomotion.training.networks import TeacherStudentActor
+from ts_locomotion.training.overrides import as_plain, override
+from ts_locomotion.training.tasks import Task
+from ts_locomotion.training.teacher_student import TeacherStudentPPO
+
+CHECKPOINT = "checkpoint.pt"
+RECORD = "run.yaml"
+PACKAGES = ("torch", "rsl-rl-lib", "mujoco", "numpy")
+
+
+def write_record(folder: Path, task: Task, edits: Sequence[str], seed: int) -> None:
+    """Note what is trained, from what, with what."""
+    record = {
+        "name": task.name,
+        "edits": list(edits),
+        "seed": seed,
+        "command": _command(task, edits, seed),
+        "commit": _commit(),
+        "versions": _versions(),
+        "task": as_plain(task),
+    }
+    (folder / RECORD).write_text(yaml.safe_dump(record, sort_keys=False))
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What a run noted of itself. Raises ConfigurationError where there is no run."""
+    try:
+        return yaml.safe_load((folder / RECORD).read_text())
+    except OSError as error:
+        raise ConfigurationError(f"{folder} holds no training run: no {RECORD}") from error
+
+
+def load_actor(folder: Path) -> tuple[Task, TeacherStudentActor, int]:
+    """Task, trained actor and environment steps of a run."""
+    record = read_record(folder)
+    task = override(tasks.make(record["name"]), record["edits"])
+    state = checkpoint.load(folder / CHECKPOINT)
+    actor = _blank_actor(task)
+    actor.load_state_dict(state["actor_state_dict"])
+    return task, actor.eval(), state["steps"]
+
+
+def settings(task: Task) -> dict[str, Any]:
+    """A task in the words of rsl_rl."""
+    return {
+        "num_steps_per_env": task.steps_per_iteration,
+        "save_interval": task.save_interval,
+        "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},
+        "actor": {"class_name": TeacherStudentActor, **_actor_settings(task)},
+        "critic": {
+            "class_name": "MLPModel",
+            "hidden_dims": task.networks.critic,
+            "obs_normalization": True,
+        },
+        "algorithm": {
+            "class_name": TeacherStudentPPO,
+            "mirror": Mirror(observation_layout(task.environment), task.mirror_share),
+            "schedule": "adaptive",
+            **asdict(task.algorithm),
+        },
+    }
+
+
+def _actor_settings(task: Task) -> dict[str, Any]:
+    networks = task.networks
+    return {
+        "hidden_dims": networks.policy,
+        "distribution_cfg": {
+            "class_name": "GaussianDistribution",
+            "init_std": networks.initial_std,
+            "std_range": networks.std_range,
+        },
+        "latent_size": networks.latent,
+        "privilege_dims": networks.privilege_encoder,
+        "history_dims": networks.history_encoder,
+        "last_layer_gain": networks.last_layer_gain,
+    }
+
+
+def _blank_actor(task: Task) -> TeacherStudentActor:
+    config = task.environment
+    layout = observation_layout(config)
+    frame = observation.size(layout["history"])
+    obs = {
+        "policy": torch.zeros(1, observation.size(layout["policy"])),
+        "privileged": torch.zeros(1, len(reflection(layout["privileged"]).order)),
+        "history": torch.zeros(1, config.history_frames, frame),
+    }
+    groups = {"actor": ["policy"]}
+    return TeacherStudentActor(
+        TensorDict(obs, batch_size=[1]), groups, "actor", 12, **_actor_settings(task)
+    )
+
+
+def _command(task: Task, edits: Sequence[str], seed: int) -> str:
+    words = ["ts-train", task.name, f"--seed {seed}", f"--steps {task.steps}"]
+    return " ".join(words + [f"--set {edit}" for edit in edits])
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def _commit() -> str:
+    """The commit of the working tree, marked when it has been edited."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -1,0 +1,100 @@
+"""The training loop: collect, update, note, save."""
+
+import contextlib
+import io
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rsl_rl.runners import OnPolicyRunner
+from torch.utils.tensorboard import SummaryWriter
+
+from ts_locomotion.training import checkpoint, run
+from ts_locomotion.training.progress import Progress
+from ts_locomotion.training.tasks import Task
+from ts_locomotion.training.teacher_student import TeacherStudentPPO
+from ts_locomotion.training.vector import VectorEnvironment
+
+
+class TeacherStudentRunner(OnPolicyRunner):
+    """rsl_rl's runner with checkpoints that lose nothing and one line of progress."""
+
+    alg: TeacherStudentPPO
+    env: VectorEnvironment
+
+    def __init__(self, env: VectorEnvironment, task: Task, folder: Path) -> None:
+        # rsl_rl prints its models and observation sets while constructing them.
+        with contextlib.redirect_stdout(io.StringIO()):
+            super().__init__(env, run.settings(task), None, "cpu")
+        self.task, self.folder = task, folder
+        self.steps_done = 0
+
+    @property
+    def steps_of_iteration(self) -> int:
+        """Environment steps between two updates."""
+        return self.env.num_envs * self.task.steps_per_iteration
+
+    def learn(self, num_learning_iterations: int, init_at_random_ep_len: bool = False) -> None:
+        """Train until `num_learning_iterations` more updates are done."""
+        progress = Progress(self.task.name, self.steps_of_iteration, num_learning_iterations)
+        curves = SummaryWriter(str(self.folder), purge_step=self.steps_done)
+        last = self.current_learning_iteration + num_learning_iterations
+        self.alg.train_mode()
+        obs = self.env.get_observations()
+        while self.current_learning_iteration < last:
+            obs, notes = self._collect(obs)
+            notes |= {f"loss/{name}": value for name, value in self.alg.update().items()}
+            self.current_learning_iteration += 1
+            self.steps_done += self.steps_of_iteration
+            notes |= self._describe() | progress.advance(self.env.environment.clock.read())
+            for name, value in notes.items():
+                curves.add_scalar(name, value, self.steps_done)
+            progress.show(notes)
+            if self.current_learning_iteration % self.task.save_interval == 0:
+                self.save(str(self.folder / run.CHECKPOINT))
+        self.save(str(self.folder / run.CHECKPOINT))
+        curves.close()
+
+    def save(self, path: str, infos: dict | None = None) -> None:
+        """Write everything the training continues from."""
+        state: dict[str, Any] = self.alg.save() | {
+            "iteration": self.current_learning_iteration,
+            "steps": self.steps_done,
+            "environment": checkpoint.environment_state(self.env.environment),
+        }
+        checkpoint.save(Path(path), state)
+
+    def load(
+        self,
+        path: str,
+        load_cfg: dict | None = None,
+        strict: bool = True,
+        map_location: str | None = None,
+    ) -> dict:
+        """Continue from a checkpoint; `load_cfg` and `map_location` as in rsl_rl."""
+        state = checkpoint.load(Path(path))
+        self.alg.load(state, load_cfg, strict)
+        self.current_learning_iteration, self.steps_done = state["iteration"], state["steps"]
+        checkpoint.restore_environment(self.env.environment, state["environment"])
+        return {}
+
+    def _collect(self, obs):
+        sums: dict[str, float] = defaultdict(float)
+        with torch.inference_mode():
+            for _ in range(self.task.steps_per_iteration):
+                actions = self.alg.act(obs)
+                obs, rewards, dones, extras = self.env.step(actions)
+                self.alg.process_env_step(obs, rewards, dones, extras)
+                for name, value in extras["log"].items():
+                    sums[name] += value
+                sums["walk/reward"] += rewards.mean().item()
+            self.alg.compute_returns(obs)
+        notes = {name: value / self.task.steps_per_iteration for name, value in sums.items()}
+        return obs, notes
+
+    def _describe(self) -> dict[str, float]:
+        return {
+            "policy/std": self.alg.actor.output_std.mean().item(),
+            "policy/learning_rate": self.alg.learning_rate,
+        }

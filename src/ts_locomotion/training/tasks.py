@@ -1,0 +1,138 @@
+"""Every task that can be trained, as data. Variants are functions that edit a task."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation.curriculum import Ground
+from ts_locomotion.simulation.environment import EnvironmentConfig
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Widths of the layers."""
+
+    policy: tuple[int, ...] = (128, 128)
+    critic: tuple[int, ...] = (128, 128)
+    privilege_encoder: tuple[int, ...] = (64, 32)
+    history_encoder: tuple[int, ...] = (128, 64)
+    latent: int = 16
+    initial_std: float = 0.6
+    std_range: tuple[float, float] = (0.05, 2.0)
+    last_layer_gain: float = 0.1
+    """Factor on the initial weights of the last layer: the robot begins by standing."""
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """Teacher-student PPO; see training/teacher_student.py."""
+
+    num_learning_epochs: int = 4
+    num_mini_batches: int = 4
+    clip_param: float = 0.2
+    gamma: float = 0.99
+    lam: float = 0.95
+    value_loss_coef: float = 1.0
+    entropy_coef: float = 0.003
+    learning_rate: float = 1e-3
+    learning_rate_bounds: tuple[float, float] = (5e-5, 3e-3)
+    critic_learning_rate: float = 1e-3
+    max_grad_norm: float = 1.0
+    desired_kl: float = 0.01
+    encoder_learning_rate: float = 1e-3
+    encoder_epochs: int = 1
+    latent_regularization: float = 0.0
+    """Pull of the teacher's latent towards what the student can know."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that defines a training."""
+
+    name: str
+    purpose: str
+    steps: int
+    """Environment steps of the whole training."""
+    steps_per_iteration: int = 16
+    """Of each environment between two updates."""
+    save_interval: int = 20
+    """Iterations between checkpoints."""
+    mirror_share: float = 0.5
+    """Share of the samples that train as their mirror images."""
+    environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
+    networks: Networks = field(default_factory=Networks)
+    algorithm: Algorithm = field(default_factory=Algorithm)
+
+
+def go2_ts() -> Task:
+    """Blind walking on everything up to stairs of 14 cm."""
+    return Task(
+        "go2_ts",
+        "one-stage teacher-student (RLvRL): blind over stairs, blocks and rough ground",
+        steps=8_000_000,
+        environment=EnvironmentConfig(
+            grounds=(
+                Ground("flat", share=3, variants=32),
+                Ground("rough", easiest=0.01, hardest=0.08),
+                Ground("slope", easiest=0.03, hardest=0.35),
+                Ground("stairs_up", share=2, easiest=0.02, hardest=0.14),
+                Ground("stairs_down", easiest=0.02, hardest=0.14),
+                Ground("blocks", easiest=0.02, hardest=0.14),
+            )
+        ),
+    )
+
+
+def go2_ts_flat() -> Task:
+    """The same on level ground."""
+    return level_ground(go2_ts())
+
+
+def level_ground(task: Task) -> Task:
+    """A task without its obstacles."""
+    environment = replace(task.environment, grounds=(Ground("flat", variants=32),))
+    return replace(
+        task,
+        name=f"{task.name}_flat",
+        purpose=f"{task.name} on level ground with pushes",
+        steps=4_000_000,
+        environment=environment,
+    )
+
+
+def tiny(task: Task) -> Task:
+    """A training of seconds that learns nothing: for tests of the machinery."""
+    return replace(
+        task,
+        name=f"{task.name}_tiny",
+        purpose="seconds long, for tests",
+        steps=8 * 6 * 4,
+        steps_per_iteration=6,
+        save_interval=2,
+        environment=replace(
+            task.environment,
+            environments=8,
+            history_frames=4,
+            threads=1,
+            grounds=(Ground("flat", variants=2), Ground("stairs_up", hardest=0.1)),
+        ),
+    )
+
+
+def go2_ts_tiny() -> Task:
+    """For tests."""
+    return tiny(go2_ts())
+
+
+TASKS: Mapping[str, Callable[[], Task]] = {
+    "go2_ts": go2_ts,
+    "go2_ts_flat": go2_ts_flat,
+    "go2_ts_tiny": go2_ts_tiny,
+}
+
+
+def make(name: str) -> Task:
+    """A task by name. Raises ConfigurationError for an unknown one."""
+    if name not in TASKS:
+        raise ConfigurationError(f"unknown task {name!r}; valid: {', '.join(TASKS)}")
+    return TASKS[name]()

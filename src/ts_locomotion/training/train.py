@@ -1,0 +1,95 @@
+"""`ts-train <task>`: from nothing to a bundle."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ts_locomotion.errors import ConfigurationError, LocomotionError
+from ts_locomotion.simulation.environment import Environment
+from ts_locomotion.training import run, tasks
+from ts_locomotion.training.overrides import as_plain, override
+from ts_locomotion.training.runner import TeacherStudentRunner
+from ts_locomotion.training.tasks import Task
+from ts_locomotion.training.vector import VectorEnvironment
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; see `ts-train --help`."""
+    options = _parser().parse_args(arguments)
+    if options.list:
+        for name in tasks.TASKS:
+            print(f"{name:16} {tasks.make(name).purpose}")
+        return 0
+    try:
+        task = resolve(options.task, options.set, options.steps)
+        folder = options.out or Path("out/train") / task.name
+        train(task, options.set, options.seed, folder, resume=not options.fresh)
+    except LocomotionError as error:
+        print(f"ts-train: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def resolve(name: str | None, edits: list[str], steps: int | None) -> Task:
+    """The task of a command line."""
+    if name is None:
+        raise ConfigurationError(f"name a task: {', '.join(tasks.TASKS)}")
+    task = override(tasks.make(name), edits)
+    return replace(task, steps=steps) if steps else task
+
+
+def train(
+    task: Task, edits: Sequence[str], seed: int, folder: Path, resume: bool = True
+) -> TeacherStudentRunner:
+    """Train a task into a folder, continuing what an interrupted run left there."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    runner = build(task, seed, folder)
+    interrupted = folder / run.CHECKPOINT
+    if resume and interrupted.exists():
+        _check_same(task, seed, folder)
+        runner.load(str(interrupted))
+        print(f"continuing {folder} after {runner.steps_done} steps")
+    run.write_record(folder, task, edits, seed)
+    steps_left = max(0, task.steps - runner.steps_done)
+    runner.learn(-(-steps_left // runner.steps_of_iteration))
+    return runner
+
+
+def build(task: Task, seed: int, folder: Path) -> TeacherStudentRunner:
+    """Environment, networks and algorithm, untrained."""
+    environment = VectorEnvironment(Environment(task.environment, seed))
+    return TeacherStudentRunner(environment, task, folder)
+
+
+def _check_same(task: Task, seed: int, folder: Path) -> None:
+    """A run continues only as what it was begun, but for its length."""
+    before = run.read_record(folder)
+    now = as_plain(task) | {"steps": before["task"]["steps"]}
+    changed = [name for name in now if now[name] != before["task"].get(name)]
+    changed += ["seed"] if before["seed"] != seed else []
+    if changed:
+        raise ConfigurationError(
+            f"{folder} holds a run with another {', '.join(changed)}: --fresh discards it"
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("ts-train", description=__doc__)
+    parser.add_argument("task", nargs="?", help="see --list")
+    parser.add_argument("--list", action="store_true", help="list the tasks")
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=int, help="environment steps of the whole training")
+    parser.add_argument("--out", type=Path, help="default: out/train/<task>")
+    parser.add_argument("--fresh", action="store_true", help="discard an interrupted run")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
