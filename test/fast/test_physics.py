@@ -229,6 +229,44 @@ def sphere_depths(centres: np.ndarray, ground: terrain.Terrain) -> np.ndarray:
     return robot.FOOT_RADIUS - distance.min(axis=1)
 
 
+def test_abuse_on_the_hardest_terrains_does_not_blow_up():
+    names = ("rough", "stairs_up", "stairs_down", "blocks", "stepping_stones", "gaps")
+    grounds = [make(name, difficulty=1.0, seed=1) for name in names]
+    physics = Physics([compiled(ground) for ground in grounds], np.arange(36) % 6)
+    place(physics, grounds)
+    rng = np.random.default_rng(0)
+    fastest = 0.0
+    for step in range(120):
+        physics.step(trot(step, 36) + rng.normal(0.0, 0.5, (36, 12)))
+        if step % 30 == 0:
+            physics.base_velocity[:] += rng.uniform(-1.0, 1.0, (36, 3))
+        fastest = max(fastest, np.abs(physics.base_velocity).max())
+    assert not physics.diverged().any()
+    assert fastest < 8.0
+
+
+def test_a_gait_covers_the_ground_it_covers_on_the_nodes_robot():
+    trained, node = forward_trot(scene.TRAINING), forward_trot(scene.ROBOT)
+    assert abs(node) > 0.5
+    assert trained == pytest.approx(node, rel=0.1)
+
+
+def forward_trot(options: scene.SceneOptions) -> float:
+    """Distance covered in 5 s by open-loop joint targets under the same PD law [m]."""
+    model = scene.compile_scene(make("flat"), options)
+    data = mujoco.MjData(model)
+    data.qpos[7:] = robot.STAND_POSE
+    for step in range(250):
+        stride = np.cos(2 * np.pi * gait.leg_phases(np.array(0.04 * step)))
+        targets = trot(step, 1, 0.3)[0]
+        targets[1::3] += 0.15 * stride
+        for _ in range(round(0.02 / options.time_step)):
+            law = 40.0 * (targets - data.qpos[7:]) - data.qvel[6:]
+            data.ctrl[:] = targets if options.actuators == "position" else law
+            mujoco.mj_step(model, data)
+    return data.qpos[0]
+
+
 def test_a_simulation_that_blows_up_is_reported_and_others_go_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     physics = standing([compiled(make("flat"))], 3)
