@@ -41,14 +41,19 @@ class AdvanceService:
         )
         name = f"{owner.get_fully_qualified_name()}/advance"
         self._service = self._node.create_service(Advance, name, self._serve)
-        self._closing = False
+        self._ends = threading.Event()
+        self._executor = EventsExecutor()
+        self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, name="advance", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """End the thread: an executor left running aborts the process at its end."""
-        self._closing = True
+        self._ends.set()
+        self._executor.create_task(_nothing)
         self._thread.join(CLOSING_PATIENCE)
+        self._executor.shutdown()
+        self._node.destroy_node()
 
     def next_request(self) -> Request | None:
         """The oldest request that is not taken yet."""
@@ -65,8 +70,8 @@ class AdvanceService:
         self._requests.put(asked)
         if self._owner.executor is not None:
             # Whatever wakes the owner's spin will do: it looks for requests itself.
-            self._owner.executor.create_task(lambda: None)
-        while not self._closing and ok() and not asked.done.wait(0.2):
+            self._owner.executor.create_task(_nothing)
+        while not (self._ends.is_set() or asked.done.wait(0.1)):
             pass
         response.success = asked.reached is not None
         response.time = asked.reached or 0.0

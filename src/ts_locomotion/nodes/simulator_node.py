@@ -185,8 +185,6 @@ class SimulatorNode(Node):
 
     def finish(self) -> None:
         """Leave nobody waiting for a time that will not come."""
-        if self._request is not None:
-            self._request.done.set()
         self._advance.close()
 
     @property

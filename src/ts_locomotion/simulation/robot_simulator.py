@@ -136,11 +136,6 @@ class RobotSimulator:
         """Angle between the base's z axis and the vertical [rad]."""
         return float(rotation.tilt(self.data.qpos[3:7]))
 
-    @property
-    def base_touches_ground(self) -> bool:
-        """Whether the trunk lies on something."""
-        return bool(self.data.sensordata[self._sensors["base_contact"]].any())
-
     def low_state(self) -> LowState:
         """What the robot's own sensors say of the present state.
 
