@@ -53,6 +53,8 @@ def run(
     try:
         spin(node, stopped, turn or _turn)
     finally:
+        # Under ros2 launch a Ctrl-C comes twice: from the terminal, and from launch.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         if farewell is not None:
             farewell(node)
         node.destroy_node()
