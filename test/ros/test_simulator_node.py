@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
-from grid_map_msgs.msg import GridMap  # noqa: E402
-from nav_msgs.msg import Odometry  # noqa: E402
-from probe import Probe, running  # noqa: E402
-from rosgraph_msgs.msg import Clock  # noqa: E402
-from std_srvs.srv import Trigger  # noqa: E402
-from tf2_msgs.msg import TFMessage  # noqa: E402
-from unitree_go.msg import LowCmd, LowState  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus
+from grid_map_msgs.msg import GridMap
+from nav_msgs.msg import Odometry
+from probe import Probe, running
+from rosgraph_msgs.msg import Clock
+from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
+from unitree_go.msg import LowCmd, LowState
 
-from ts_locomotion import robot, unitree  # noqa: E402
-from ts_locomotion.nodes import conversions, grid_map  # noqa: E402
-from ts_locomotion.simulation import terrain  # noqa: E402
-from ts_locomotion_msgs.msg import Mode  # noqa: E402
-from ts_locomotion_msgs.srv import Advance  # noqa: E402
+from ts_locomotion import robot, unitree
+from ts_locomotion.nodes import conversions, grid_map
+from ts_locomotion.simulation import terrain
+from ts_locomotion_msgs.msg import Mode
+from ts_locomotion_msgs.srv import Advance
 
 DOMAIN = 44
 NODE = "/simulator"
@@ -224,7 +224,6 @@ def test_without_a_display_the_viewer_is_one_warning(probe, tmp_path, monkeypatc
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_when_told_to_without_complaint(probe, tmp_path, number):
     with running("simulator_node", DOMAIN, tmp_path / "log", paused=True) as process:
-        Robot(probe)
         client = probe.node.create_client(Advance, f"{NODE}/advance")
         assert probe.until(client.service_is_ready)
         client.call_async(Advance.Request(duration=1000.0))
