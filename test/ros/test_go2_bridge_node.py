@@ -1,0 +1,275 @@
+"""The bridge through DDS, with the test as its robot, its policy and its user."""
+
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from probe import Probe, running
+from sensor_msgs.msg import Imu, JointState
+from unitree_go.msg import LowCmd, LowState
+
+from ts_locomotion import robot, unitree
+from ts_locomotion.nodes import conversions
+from ts_locomotion_msgs.msg import JointTargets, Mode, RobotState
+from ts_locomotion_msgs.srv import SetMode
+
+DOMAIN = 45
+NODE = "/go2_bridge"
+STEP = 20
+"""Between the states that these tests send [ms]; each of them is a control tick."""
+
+
+@pytest.fixture
+def probe():
+    probe = Probe(DOMAIN)
+    yield probe
+    probe.close()
+
+
+def low_state(tick, tilt=0.0):
+    zeros = np.zeros(12, np.float32)
+    return unitree.LowState(
+        tick=tick,
+        orientation=np.array([np.cos(tilt / 2), np.sin(tilt / 2), 0.0, 0.0]),
+        angular_velocity=np.array([0.1, 0.2, 0.3]),
+        linear_acceleration=np.array([0.0, 0.0, 9.81]),
+        joint_positions=robot.STAND_POSE,
+        joint_velocities=zeros,
+        joint_torques=zeros,
+    )
+
+
+class World:
+    """A robot that stands still, and a policy that wants it to."""
+
+    def __init__(self, probe):
+        self.probe = probe
+        self.tick = 0
+        self.walks = False  # only then do fresh targets reach the robot before its next state
+        self.commands = []
+        self.states = probe.record(RobotState, "robot_state")
+        self.modes = probe.record(Mode, "mode")
+        probe.node.create_subscription(LowCmd, "/lowcmd", self._note, 10, raw=True)
+        self._states = probe.publisher(LowState, "/lowstate")
+        self.targets = probe.publisher(JointTargets, "joint_targets")
+        assert probe.until(lambda: probe.node.count_publishers("/lowcmd") == 1)
+
+    def _note(self, data):
+        self.commands.append(unitree.decode_low_cmd(data))
+
+    def feel(self, tilt=0.0, damage=b""):
+        self.tick += STEP
+        frame = unitree.encode_low_state(low_state(self.tick, tilt))
+        self._states.publish(damage + frame[len(damage) :])
+
+    def want(self, **changes):
+        message = conversions.joint_targets_message(
+            self.tick * 1_000_000,
+            self.tick,
+            changes.get("positions", robot.STAND_POSE),
+            changes.get("stiffness", np.full(12, 40.0)),
+            np.ones(12),
+            np.zeros(12),
+        )
+        message.joint_names = changes.get("joint_names", list(robot.JOINTS))
+        self.targets.publish(message)
+
+    def run(self, seconds, policy=True, tilt=0.0):
+        """One state after the other, each answered before the next."""
+        for _ in range(round(seconds * 1000 / STEP)):
+            self.feel(tilt)
+            assert self.probe.until(lambda: self.command.reserve == self.tick)
+            if policy:
+                self.want()
+            if policy and self.walks:
+                assert self.probe.until(lambda: self.command.sn[0] == self.tick)
+        return self
+
+    @property
+    def command(self):
+        return self.commands[-1] if self.commands else unitree.LowCmd()
+
+    def ask(self, mode):
+        return self.probe.call(SetMode, "set_mode", SetMode.Request(mode=mode))
+
+    def walk(self):
+        self.run(0.1)
+        assert self.ask(Mode.STAND).accepted
+        self.run(2.6)
+        assert self.ask(Mode.WALK).accepted
+        self.walks = True
+        return self.run(0.3)
+
+
+@pytest.fixture
+def process(tmp_path):
+    with running("go2_bridge_node", DOMAIN, tmp_path / "log", silence=10.0) as process:
+        yield process
+
+
+@pytest.fixture
+def world(probe, process):
+    return World(probe)
+
+
+def test_each_state_is_answered_and_told_to_the_graph(probe, world):
+    joints, imu = probe.record(JointState, "joint_states"), probe.record(Imu, "imu/data")
+    probe.spin(0.5)
+    world.run(0.2, policy=False)
+    assert [command.reserve for command in world.commands] == list(range(20, 201, 20))
+    assert {command.sn[0] for command in world.commands} == {unitree.NO_TICK}
+    assert probe.until(lambda: min(map(len, (world.states, joints, imu))) == 10)
+    told = world.states[-1]
+    assert (told.tick, told.header.stamp.nanosec, told.mode) == (200, 200_000_000, Mode.DAMP)
+    np.testing.assert_allclose(told.joint_positions, robot.STAND_POSE, rtol=1e-6)
+    np.testing.assert_allclose(told.angular_velocity, [0.1, 0.2, 0.3], rtol=1e-6)
+    assert joints[-1].name == list(robot.JOINTS)
+    assert imu[-1].linear_acceleration.z == pytest.approx(9.81, rel=1e-6)
+
+
+def test_it_walks_on_fresh_targets_holds_stale_ones_and_then_damps_for_good(probe, world):
+    world.walk()
+    np.testing.assert_allclose(world.command.kp, 40.0)
+    world.run(0.16, policy=False)
+    np.testing.assert_allclose(world.command.kp, 40.0)
+    assert "holding joint targets" in probe.status(NODE).message
+    world.run(0.1, policy=False)
+    assert not world.command.kp.any()
+    np.testing.assert_allclose(world.command.kd, 3.0)
+    assert "damped: joint targets are" in probe.status(NODE).message
+    world.walks = False
+    world.run(0.2)
+    assert not world.command.kp.any()
+    assert probe.until(lambda: world.modes[-1].fault)
+    assert "joint targets are" in world.modes[-1].reason
+    refused = world.ask(Mode.STAND)
+    assert not refused.accepted
+    assert "fault is latched" in refused.reason
+    assert world.ask(Mode.DAMP).accepted
+    assert world.ask(Mode.STAND).accepted
+
+
+def test_a_fallen_robot_is_damped_and_the_mode_says_why(probe, world):
+    world.walk().run(0.04, tilt=1.2)
+    assert not world.command.kp.any()
+    assert probe.until(lambda: "tilt 1.20 rad" in world.modes[-1].reason)
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [(Mode.WALK, "damp does not lead to walk"), (9, "unknown mode 9")],
+)
+def test_a_refusal_carries_its_reason(world, mode, reason):
+    answer = world.run(0.1).ask(mode)
+    assert not answer.accepted
+    assert reason in answer.reason
+
+
+def test_without_a_robot_standing_up_is_refused(world):
+    assert world.ask(Mode.STAND).reason == "no robot state arrives"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"positions": np.full(12, np.nan)}, "positions is not finite"),
+        ({"positions": np.full(12, np.inf)}, "positions is not finite"),
+        ({"stiffness": np.full(12, 1e6)}, "stiffness"),
+        ({"joint_names": [f"wheel_{n}" for n in range(12)]}, "unknown joints"),
+        ({"joint_names": ["FR_hip_joint"] * 12}, "are not each of"),
+    ],
+)
+def test_malformed_targets_are_ignored_with_a_bounded_warning(
+    probe, world, process, changes, reason
+):
+    world.run(0.1)
+    for _ in range(30):
+        world.want(**changes)
+        probe.spin(0.01)
+    assert probe.until(lambda: probe.value(NODE, "refused") == "30")
+    assert reason in probe.value(NODE, "last_refusal")
+    assert 1 <= process.log.count(reason) <= 5
+    world.run(0.1)
+    assert world.command.sn[0] != unitree.NO_TICK
+
+
+def test_a_state_with_a_flipped_bit_is_ignored_and_counted(probe, world, process):
+    for _ in range(20):
+        world.feel(damage=b"\x00\x01\x00\x00\xff")
+        probe.spin(0.01)
+    assert probe.until(lambda: probe.value(NODE, "refused") == "20")
+    assert not world.commands
+    assert not world.states
+    assert 1 <= process.log.count("checksum") <= 5
+    world.run(0.1)
+
+
+def test_a_repeated_state_is_answered_with_the_same_command(probe, world):
+    world.run(0.1)
+    count = len(world.commands)
+    told = len(world.states)
+    world.tick -= STEP
+    world.feel()
+    assert probe.until(lambda: len(world.commands) == count + 1)
+    np.testing.assert_array_equal(world.commands[-1].q, world.commands[-2].q)
+    assert world.commands[-1].reserve == world.commands[-2].reserve
+    assert len(world.states) == told
+
+
+def test_silence_of_the_robot_is_answered_with_damping(probe, tmp_path):
+    with running("go2_bridge_node", DOMAIN, tmp_path / "log", silence=0.5):
+        world = World(probe).run(0.1)
+        assert world.ask(Mode.STAND).accepted
+        world.run(0.3)
+        assert world.command.kp.any()
+        assert probe.until(lambda: not world.command.kp.any())
+        assert "no /lowstate for" in probe.status(NODE).message
+        assert world.ask(Mode.WALK).reason == "no robot state arrives"
+
+
+def test_in_lockstep_the_answer_waits_for_the_targets_of_the_tick(probe, tmp_path):
+    with running("go2_bridge_node", DOMAIN, tmp_path / "log", lockstep=True):
+        world = World(probe)
+        world.feel()
+        assert probe.until(lambda: world.states)
+        probe.spin(0.3)
+        assert not world.commands
+        world.want()
+        assert probe.until(lambda: world.command.sn[0] == world.tick)
+
+
+def test_in_lockstep_a_dead_policy_is_not_waited_for_for_ever(probe, tmp_path):
+    with running("go2_bridge_node", DOMAIN, tmp_path / "log", lockstep=True) as process:
+        world = World(probe).run(0.2, policy=False)
+        assert world.command.reserve == 200
+        assert process.log.count("the policy does not answer") == 1
+
+
+def test_against_a_real_robot_a_dry_run_is_the_default_and_sends_nothing(probe, tmp_path):
+    with running("go2_bridge_node", DOMAIN, tmp_path / "log", robot="go2"):
+        world = World(probe)
+        for _ in range(20):
+            world.feel()
+            probe.spin(0.01)
+        assert probe.until(lambda: len(world.states) == 10)
+        assert world.ask(Mode.STAND).accepted
+        assert "dry run" in probe.status(NODE).message
+    assert not world.commands
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_its_last_act_is_a_damping_frame(probe, world, process, number):
+    world.run(0.1)
+    assert world.ask(Mode.STAND).accepted
+    world.run(0.5)
+    assert world.command.kp.any()
+    process.process.send_signal(number)
+    assert probe.until(lambda: not process.alive)
+    assert process.process.returncode == 0
+    assert probe.until(lambda: not world.command.kp.any())
+    np.testing.assert_allclose(world.command.kd, 3.0)
+    assert "Traceback" not in process.log
