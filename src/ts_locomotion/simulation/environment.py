@@ -131,20 +131,21 @@ class Environment:
 
     def state(self) -> dict[str, Array]:
         """Everything that changes, as arrays, but the random generator."""
-        arrays = {name: getattr(self, name) for name in _CHANGING}
-        views = {f"physics.{name}": getattr(self.physics, name) for name in _PHYSICS}
-        return {name: np.array(value) for name, value in (arrays | views).items()}
+        changing = {name: np.array(getattr(self, name)) for name in _CHANGING}
+        return changing | {
+            "assignment": self.physics.assignment.copy(),
+            "physics": self.physics.state.copy(),
+            "contacts": self._body.contacts.copy(),
+        }
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from the `state()` of an equal environment."""
         for name in _CHANGING:
             setattr(self, name, np.array(state[name]))
-        self.physics.assign(self._everyone, state["physics.assignment"])
-        upright = np.array([1.0, 0.0, 0.0, 0.0])
-        self.physics.reset(self._everyone, np.zeros(3), upright, robot.STAND_POSE)
-        for name in _PHYSICS:
-            getattr(self.physics, name)[:] = state[f"physics.{name}"]
+        self.physics.assign(self._everyone, state["assignment"].astype(np.int64))
+        self.physics.state[:] = state["physics"]
         self._body = self._measure(self._everyone)
+        self._body.contacts[:] = state["contacts"]
 
     def _allocate(self) -> None:
         count, config = self.count, self.config
@@ -168,7 +169,8 @@ class Environment:
     def _begin(self, robots: Robots) -> None:
         """Start new episodes: a model of the earned level, a place, a command."""
         number = len(robots)
-        picks = [self.bank.pick(self.ground[r], self.level[r], self.rng) for r in robots]
+        cells = zip(self.ground[robots], self.level[robots], strict=True)
+        picks = [self.bank.pick(int(ground), int(level), self.rng) for ground, level in cells]
         self.physics.assign(robots, np.array(picks, dtype=np.int64))
         position, quaternion = self._places(robots)
         joints = robot.STAND_POSE * self.rng.uniform(0.8, 1.2, (number, 12))
@@ -308,7 +310,7 @@ class Environment:
         touching = (physics.thigh_contacts > 0).sum(1) + (physics.calf_contacts > 0).sum(1)
         return Motion(
             command=self.command,
-            moving=gait.is_moving(self.command),
+            moving=gait.is_moving(self.command).astype(bool),
             leg_phases=gait.leg_phases(self.phase),
             linear_velocity=body.linear_velocity,
             angular_velocity=physics.angular_velocity,
@@ -361,10 +363,6 @@ class Environment:
 _CHANGING = (
     *("level", "steps", "command", "command_time", "push", "push_time", "phase", "actions"),
     *("history", "seen", "true", "walked", "asked", "last_joint_velocities"),
-)
-_PHYSICS = (
-    *("assignment", "base_position", "orientation", "base_velocity", "angular_velocity"),
-    *("joint_positions", "joint_velocities", "targets"),
 )
 
 

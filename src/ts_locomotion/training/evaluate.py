@@ -130,8 +130,9 @@ class _Course:
         ]
         models = [self._model(place, contract, options) for place in self.terrains]
         substeps = round(contract.step_time / options.time_step)
+        limits = contract.command_limits
         self.physics = Physics(models, np.arange(count), substeps=substeps, threads=2)
-        self.ranges = CommandRanges(*(contract.command_limits[axis] for axis in _AXES))
+        self.ranges = CommandRanges(limits["linear_x"], limits["linear_y"], limits["angular_z"])
         self.step, self.steps = 0, round(trial.time / contract.step_time)
         self.step_time = contract.step_time
         self.period = round(1.0 / contract.gait.frequency_hz / contract.step_time)
@@ -235,29 +236,27 @@ class _Course:
         error = errors[self.period :].mean(axis=(0, 1))
         change = np.diff(np.array(self.actions), axis=0)[:, kept]
         wins = int(succeeded.sum())
-        low, high = wilson(wins, self.count)
         return Cell(
-            policy,
-            self.trial.name,
-            self.trial.terrain,
-            self.trial.size,
-            self.count,
-            (self.seed, self.seed + self.count - 1),
-            wins / self.count,
-            (round(low, 4), round(high, 4)),
-            float(1.0 - self.fell.mean()),
-            *(round(float(value), 4) for value in error),
-            round(float(np.sqrt(np.mean(np.array(self.torques)[:, kept]))), 3),
-            round(float(np.sqrt(np.mean(np.square(change)))), 4),
+            policy=policy,
+            trial=self.trial.name,
+            terrain=self.trial.terrain,
+            size=self.trial.size,
+            n=self.count,
+            seeds=(self.seed, self.seed + self.count - 1),
+            success=wins / self.count,
+            ci=wilson(wins, self.count),
+            survival=float(1.0 - self.fell.mean()),
+            error_x=float(error[0]),
+            error_y=float(error[1]),
+            error_turn=float(error[2]),
+            torque=float(np.sqrt(np.mean(np.array(self.torques)[:, kept]))),
+            jerk=float(np.sqrt(np.mean(np.square(change)))),
         )
 
     def _smooth(self, samples: Sequence[Array]) -> Array:
         """Running mean over a gait period. (T, B, 3) gives (T - period + 1, B, 3)."""
         sums = np.cumsum(np.concatenate([np.zeros((1, self.count, 3)), samples]), axis=0)
         return (sums[self.period :] - sums[: -self.period]) / self.period
-
-
-_AXES = ("linear_x", "linear_y", "angular_z")
 
 
 def wilson(wins: int, count: int, z: float = 1.96) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from tensordict import TensorDict
 from torch import Tensor
 
 from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.perception import SCAN_POINTS
 
 
 class Reflection(NamedTuple):
@@ -36,6 +37,18 @@ def _swapped_grids(points_per_side: int) -> Reflection:
     return Reflection(order, [1.0] * len(order))
 
 
+def _swapped_circles(points_of_circle: Sequence[int]) -> Reflection:
+    """Foot scans: each foot takes its neighbour's; circles begin ahead and turn the other way."""
+    starts = np.cumsum([0, *points_of_circle])
+    foot = [
+        int(start) + (-index) % count
+        for start, count in zip(starts, points_of_circle, strict=False)
+        for index in range(count)
+    ]
+    order = [leg * len(foot) + point for leg in (1, 0, 3, 2) for point in foot]
+    return Reflection(order, [1.0] * len(order))
+
+
 JOINTS = _swapped_legs(-1.0, 1.0, 1.0)
 POLAR = _signs(1.0, -1.0, 1.0)
 AXIAL = _signs(-1.0, 1.0, -1.0)
@@ -59,6 +72,13 @@ REFLECTIONS: Mapping[str, Reflection] = {
     "foot_normals": _swapped_legs(1.0, -1.0, 1.0),
     "linear_velocity": POLAR,
     "contacts": _swapped_legs(1.0),
+    "scans": _swapped_circles(SCAN_POINTS),
+    "foot_forces": _swapped_legs(1.0, -1.0, 1.0),
+    "foot_friction": _swapped_legs(1.0),
+    "thigh_contacts": _swapped_legs(1.0),
+    "shank_contacts": _swapped_legs(1.0),
+    "external_wrench": _signs(1.0, -1.0, 1.0, -1.0, 1.0, -1.0),
+    "air_time": _swapped_legs(1.0),
 }
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 
 import torch
 from rsl_rl.models import MLPModel
-from rsl_rl.modules import MLP, EmpiricalNormalization
+from rsl_rl.modules import MLP, EmpiricalNormalization, HiddenState
 from tensordict import TensorDict
 from torch import Tensor, nn
 
@@ -76,7 +76,7 @@ class TeacherStudentActor(MLPModel):
             last_layer.weight *= last_layer_gain
 
     def get_latent(
-        self, obs: TensorDict, masks: Tensor | None = None, hidden_state: None = None
+        self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
     ) -> Tensor:
         """Input of the policy with the teacher's latent. Shape (B, N_p + L)."""
         return self.policy_input(obs, self.privilege_encoder(obs["privileged"]))

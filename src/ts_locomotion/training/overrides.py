@@ -44,7 +44,7 @@ def _set(node: Any, keys: list[str], value: Any, path: str) -> Any:
     if isinstance(node, tuple):
         index = _index(node, key, path)
         return (*node[:index], _set(node[index], rest, value, path), *node[index + 1 :])
-    names = [field.name for field in fields(node)] if is_dataclass(node) else []
+    names = [field.name for field in fields(node)] if _is_config(node) else []
     if key not in names:
         raise ConfigurationError(
             f"{path}: no setting {key!r}; valid: {', '.join(names) or 'none'}"
@@ -80,4 +80,8 @@ def _as_float(text: str, path: str) -> float:
 
 
 def _holds_configs(values: tuple) -> bool:
-    return any(is_dataclass(value) for value in values)
+    return any(_is_config(value) for value in values)
+
+
+def _is_config(node: Any) -> bool:
+    return is_dataclass(node)

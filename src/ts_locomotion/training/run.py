@@ -19,7 +19,7 @@ from ts_locomotion.training import checkpoint, tasks
 from ts_locomotion.training.mirror import Mirror, reflection
 from ts_locomotion.training.networks import TeacherStudentActor
 from ts_locomotion.training.overrides import as_plain, override
-from ts_locomotion.training.tasks import Task
+from ts_locomotion.training.tasks import AnyTask, Task
 from ts_locomotion.training.teacher_student import TeacherStudentPPO
 
 CHECKPOINT = "checkpoint.pt"
@@ -27,7 +27,7 @@ RECORD = "run.yaml"
 PACKAGES = ("torch", "rsl-rl-lib", "mujoco", "numpy")
 
 
-def write_record(folder: Path, task: Task, edits: Sequence[str], seed: int) -> None:
+def write_record(folder: Path, task: AnyTask, edits: Sequence[str], seed: int) -> None:
     """Note what is trained, from what, with what."""
     record = {
         "name": task.name,
@@ -53,6 +53,8 @@ def load_actor(folder: Path) -> tuple[Task, TeacherStudentActor, int]:
     """Task, trained actor and environment steps of a run."""
     record = read_record(folder)
     task = override(tasks.make(record["name"]), record["edits"])
+    if not isinstance(task, Task):
+        raise ConfigurationError(f"{folder} holds a {task.name}, which is not teacher-student")
     state = checkpoint.load(folder / CHECKPOINT)
     actor = _blank_actor(task)
     actor.load_state_dict(state["actor_state_dict"])
@@ -111,7 +113,7 @@ def _blank_actor(task: Task) -> TeacherStudentActor:
     )
 
 
-def _command(task: Task, edits: Sequence[str], seed: int) -> str:
+def _command(task: AnyTask, edits: Sequence[str], seed: int) -> str:
     words = ["ts-train", task.name, f"--seed {seed}", f"--steps {task.steps}"]
     return " ".join(words + [f"--set {edit}" for edit in edits])
 

@@ -4,29 +4,42 @@ import contextlib
 import io
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from rsl_rl.runners import OnPolicyRunner
 from torch.utils.tensorboard import SummaryWriter
 
 from ts_locomotion.training import checkpoint, run
+from ts_locomotion.training.mirrored_ppo import MirroredPPO
 from ts_locomotion.training.progress import Progress
-from ts_locomotion.training.tasks import Task
-from ts_locomotion.training.teacher_student import TeacherStudentPPO
 from ts_locomotion.training.vector import VectorEnvironment
 
 
-class TeacherStudentRunner(OnPolicyRunner):
+class Trained(Protocol):
+    """What the loop asks of a task."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def steps_per_iteration(self) -> int: ...
+    @property
+    def save_interval(self) -> int: ...
+
+
+class Runner(OnPolicyRunner):
     """rsl_rl's runner with checkpoints that lose nothing and one line of progress."""
 
-    alg: TeacherStudentPPO
+    alg: MirroredPPO  # pyright: ignore[reportIncompatibleVariableOverride]
     env: VectorEnvironment
 
-    def __init__(self, env: VectorEnvironment, task: Task, folder: Path) -> None:
+    def __init__(
+        self, env: VectorEnvironment, task: Trained, settings: dict[str, Any], folder: Path
+    ) -> None:
+        """`settings` is the training in the words of rsl_rl."""
         # rsl_rl prints its models and observation sets while constructing them.
         with contextlib.redirect_stdout(io.StringIO()):
-            super().__init__(env, run.settings(task), None, "cpu")
+            super().__init__(env, settings, None, "cpu")
         self.task, self.folder = task, folder
         self.steps_done = 0
 

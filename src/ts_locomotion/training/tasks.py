@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.environment import EnvironmentConfig
+from ts_locomotion.training.belief_tasks import BeliefTask, go2_belief, go2_belief_tiny
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,15 @@ class Algorithm:
     gamma: float = 0.99
     lam: float = 0.95
     value_loss_coef: float = 1.0
-    entropy_coef: float = 0.003
+    entropy_coef: float = 0.001
     learning_rate: float = 1e-3
-    learning_rate_bounds: tuple[float, float] = (5e-5, 3e-3)
+    learning_rate_bounds: tuple[float, float] = (1e-5, 1e-3)
     critic_learning_rate: float = 1e-3
     max_grad_norm: float = 1.0
-    desired_kl: float = 0.01
+    desired_kl: float = 0.012
     encoder_learning_rate: float = 1e-3
     encoder_epochs: int = 1
-    latent_regularization: float = 0.0
+    latent_regularization: float = 0.3
     """Pull of the teacher's latent towards what the student can know."""
 
 
@@ -69,10 +70,10 @@ def go2_ts() -> Task:
     return Task(
         "go2_ts",
         "one-stage teacher-student (RLvRL): blind over stairs, blocks and rough ground",
-        steps=8_000_000,
+        steps=10_000_000,
         environment=EnvironmentConfig(
             grounds=(
-                Ground("flat", share=3, variants=32),
+                Ground("flat", share=6, variants=48),
                 Ground("rough", easiest=0.01, hardest=0.08),
                 Ground("slope", easiest=0.03, hardest=0.35),
                 Ground("stairs_up", share=2, easiest=0.02, hardest=0.14),
@@ -124,14 +125,18 @@ def go2_ts_tiny() -> Task:
     return tiny(go2_ts())
 
 
-TASKS: Mapping[str, Callable[[], Task]] = {
+AnyTask = Task | BeliefTask
+
+TASKS: Mapping[str, Callable[[], AnyTask]] = {
     "go2_ts": go2_ts,
     "go2_ts_flat": go2_ts_flat,
     "go2_ts_tiny": go2_ts_tiny,
+    "go2_belief": go2_belief,
+    "go2_belief_tiny": go2_belief_tiny,
 }
 
 
-def make(name: str) -> Task:
+def make(name: str) -> AnyTask:
     """A task by name. Raises ConfigurationError for an unknown one."""
     if name not in TASKS:
         raise ConfigurationError(f"unknown task {name!r}; valid: {', '.join(TASKS)}")

@@ -10,10 +10,11 @@ import torch
 
 from ts_locomotion.errors import ConfigurationError, LocomotionError
 from ts_locomotion.simulation.environment import Environment
-from ts_locomotion.training import run, tasks
+from ts_locomotion.training import belief_teacher, run, tasks
+from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.overrides import as_plain, override
-from ts_locomotion.training.runner import TeacherStudentRunner
-from ts_locomotion.training.tasks import Task
+from ts_locomotion.training.runner import Runner
+from ts_locomotion.training.tasks import AnyTask
 from ts_locomotion.training.vector import VectorEnvironment
 
 
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def resolve(name: str | None, edits: list[str], steps: int | None) -> Task:
+def resolve(name: str | None, edits: list[str], steps: int | None) -> AnyTask:
     """The task of a command line."""
     if name is None:
         raise ConfigurationError(f"name a task: {', '.join(tasks.TASKS)}")
@@ -43,8 +44,8 @@ def resolve(name: str | None, edits: list[str], steps: int | None) -> Task:
 
 
 def train(
-    task: Task, edits: Sequence[str], seed: int, folder: Path, resume: bool = True
-) -> TeacherStudentRunner:
+    task: AnyTask, edits: Sequence[str], seed: int, folder: Path, resume: bool = True
+) -> Runner:
     """Train a task into a folder, continuing what an interrupted run left there."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
@@ -61,13 +62,15 @@ def train(
     return runner
 
 
-def build(task: Task, seed: int, folder: Path) -> TeacherStudentRunner:
+def build(task: AnyTask, seed: int, folder: Path) -> Runner:
     """Environment, networks and algorithm, untrained."""
+    if isinstance(task, BeliefTask):
+        return belief_teacher.build(task, seed, folder)
     environment = VectorEnvironment(Environment(task.environment, seed))
-    return TeacherStudentRunner(environment, task, folder)
+    return Runner(environment, task, run.settings(task), folder)
 
 
-def _check_same(task: Task, seed: int, folder: Path) -> None:
+def _check_same(task: AnyTask, seed: int, folder: Path) -> None:
     """A run continues only as what it was begun, but for its length."""
     before = run.read_record(folder)
     now = as_plain(task) | {"steps": before["task"]["steps"]}

@@ -1,0 +1,139 @@
+"""Networks of the belief teacher: what it makes of the true ground and of the privileged state.
+
+After Miki et al. 2022, supplement S6. Letters: B batch, N proprioception, K privileged,
+E encoding of one foot's scan, D belief = F * E + encoding of the privileged state.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from rsl_rl.models import MLPModel
+from rsl_rl.modules import MLP, EmpiricalNormalization
+from tensordict import TensorDict
+from torch import Tensor, nn
+
+from ts_locomotion import perception
+
+FEET = 4
+POINTS = perception.SCAN_SIZE // FEET
+REACH = 0.6
+"""Heights further above or below a foot look alike [m]."""
+ACTIVATION = "lrelu"
+
+
+class ScanEncoder(nn.Module):
+    """One network for the scan of each foot: heights (B, F * P) to encodings (B, F * E)."""
+
+    def __init__(self, size: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.normalizer = EmpiricalNormalization(POINTS)
+        self.mlp = MLP(POINTS, size, tuple(hidden), ACTIVATION)
+
+    def forward(self, heights: Tensor) -> Tensor:
+        return self.mlp(self.normalize(heights)).flatten(-2)
+
+    def normalize(self, heights: Tensor) -> Tensor:
+        """Heights as the network sees them. (B, F * P) gives (B, F, P)."""
+        feet = heights.clamp(-REACH, REACH).unflatten(-1, (FEET, POINTS))
+        return self.normalizer(feet)
+
+    def update_normalization(self, heights: Tensor) -> None:
+        """Take scans into the running statistics, which all feet share."""
+        feet = heights.clamp(-REACH, REACH).unflatten(-1, (FEET, POINTS))
+        self.normalizer.update(feet.flatten(0, -2))
+
+
+class PrivilegedEncoder(nn.Module):
+    """The privileged state (B, K) to its encoding (B, D - F * E)."""
+
+    def __init__(self, privileged_size: int, size: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.normalizer = EmpiricalNormalization(privileged_size)
+        self.mlp = MLP(privileged_size, size, tuple(hidden), ACTIVATION)
+
+    def forward(self, privileged: Tensor) -> Tensor:
+        return self.mlp(self.normalizer(privileged))
+
+
+class BeliefTeacher(MLPModel):
+    """Acts on proprioception beside a belief that it need not guess: both encodings."""
+
+    def __init__(
+        self,
+        obs: TensorDict,
+        obs_groups: dict[str, list[str]],
+        obs_set: str,
+        output_dim: int,
+        *,
+        trunk: Sequence[int],
+        distribution_cfg: dict,
+        scan_encoding: int,
+        scan_encoder: Sequence[int],
+        privileged_encoding: int,
+        privileged_encoder: Sequence[int],
+        last_layer_gain: float,
+    ) -> None:
+        self.belief_size = FEET * scan_encoding + privileged_encoding
+        super().__init__(
+            obs, obs_groups, obs_set, output_dim, tuple(trunk), ACTIVATION, True, distribution_cfg
+        )
+        self.scan_encoder = ScanEncoder(scan_encoding, scan_encoder)
+        self.privileged_encoder = PrivilegedEncoder(
+            obs["privileged"].shape[-1], privileged_encoding, privileged_encoder
+        )
+        last_layer = self.mlp[-1]
+        assert isinstance(last_layer, nn.Linear)
+        with torch.no_grad():
+            last_layer.weight *= last_layer_gain
+
+    def get_latent(
+        self, obs: TensorDict, masks: Tensor | None = None, hidden_state: None = None
+    ) -> Tensor:
+        """Input of the trunk: proprioception, scan encodings, privileged encoding. (B, N + D)"""
+        scans = self.scan_encoder(obs["scans"])
+        privileged = self.privileged_encoder(obs["privileged"])
+        return torch.cat([super().get_latent(obs), scans, privileged], dim=-1)
+
+    def update_normalization(self, obs: TensorDict) -> None:
+        """Take a rollout, shape (B, ...), into the running statistics of all inputs."""
+        super().update_normalization(obs)
+        self.scan_encoder.update_normalization(obs["scans"])
+        self.privileged_encoder.normalizer.update(obs["privileged"])
+
+    def _get_latent_dim(self) -> int:
+        return self.obs_dim + self.belief_size
+
+
+class BeliefCritic(MLPModel):
+    """Value of a state of which everything is known, with a scan encoder of its own."""
+
+    def __init__(
+        self,
+        obs: TensorDict,
+        obs_groups: dict[str, list[str]],
+        obs_set: str,
+        output_dim: int,
+        *,
+        hidden_dims: Sequence[int],
+        scan_encoding: int,
+        scan_encoder: Sequence[int],
+    ) -> None:
+        self.encoding_size = FEET * scan_encoding
+        super().__init__(
+            obs, obs_groups, obs_set, output_dim, tuple(hidden_dims), ACTIVATION, True
+        )
+        self.scan_encoder = ScanEncoder(scan_encoding, scan_encoder)
+
+    def get_latent(
+        self, obs: TensorDict, masks: Tensor | None = None, hidden_state: None = None
+    ) -> Tensor:
+        """Normalised observations beside the scan encodings."""
+        return torch.cat([super().get_latent(obs), self.scan_encoder(obs["scans"])], dim=-1)
+
+    def update_normalization(self, obs: TensorDict) -> None:
+        """Take a rollout, shape (B, ...), into the running statistics of all inputs."""
+        super().update_normalization(obs)
+        self.scan_encoder.update_normalization(obs["scans"])
+
+    def _get_latent_dim(self) -> int:
+        return self.obs_dim + self.encoding_size

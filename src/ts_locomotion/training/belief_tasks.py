@@ -1,0 +1,146 @@
+"""The belief task as data: a teacher that sees the truth, then a student that has to guess it."""
+
+from dataclasses import dataclass, field, replace
+
+from ts_locomotion.simulation.commands import CommandRanges
+from ts_locomotion.simulation.curriculum import Ground
+from ts_locomotion.simulation.height_noise import HeightNoiseConfig
+from ts_locomotion.simulation.rewards import Shape, Weights
+from ts_locomotion.simulation.sighted_environment import SightedConfig
+
+
+@dataclass(frozen=True)
+class BeliefNetworks:
+    """Widths of the layers. Those of the paper where not marked."""
+
+    trunk: tuple[int, ...] = (128, 128)
+    """The paper's 256, 160, 128 costs three times as much to train."""
+    scan_encoder: tuple[int, ...] = (64, 32)
+    """The paper's 80, 60 costs twice as much to train."""
+    scan_encoding: int = 24
+    privileged_encoder: tuple[int, ...] = (64, 32)
+    privileged_encoding: int = 24
+    critic: tuple[int, ...] = (128, 128)
+    critic_scan_encoder: tuple[int, ...] = (32,)
+    critic_scan_encoding: int = 16
+    initial_std: float = 0.6
+    std_range: tuple[float, float] = (0.05, 2.0)
+    last_layer_gain: float = 0.1
+    """Factor on the initial weights of the last layer: the robot begins by standing."""
+
+
+@dataclass(frozen=True)
+class TeacherAlgorithm:
+    """PPO of the teacher; see training/mirrored_ppo.py."""
+
+    num_learning_epochs: int = 3
+    num_mini_batches: int = 4
+    clip_param: float = 0.2
+    gamma: float = 0.99
+    lam: float = 0.95
+    value_loss_coef: float = 1.0
+    entropy_coef: float = 0.001
+    learning_rate: float = 1e-3
+    learning_rate_bounds: tuple[float, float] = (2e-5, 1e-3)
+    critic_learning_rate: float = 1e-3
+    max_grad_norm: float = 1.0
+    desired_kl: float = 0.01
+
+
+@dataclass(frozen=True)
+class Student:
+    """Distillation into the student; see training/belief_student.py."""
+
+    steps: int = 3_000_000
+    """Environment steps."""
+    steps_per_iteration: int = 24
+    """Also the length of the sequences that gradients flow through."""
+    epochs: int = 2
+    mini_batches: int = 2
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 2e-4
+    """Reached at the end by exponential decay."""
+    max_grad_norm: float = 1.0
+    reconstruction: float = 0.5
+    """Weight of the reconstruction loss beside that of behaviour."""
+    noise_from: float = 0.02
+    noise_until: float = 0.3
+    """Shares of the training over which the height noise grows from 0 to 1."""
+    hidden: int = 50
+    layers: int = 2
+    head: tuple[int, ...] = (64, 64)
+    """Hidden layers of belief head and gate."""
+    decoder: tuple[int, ...] = (64, 64)
+
+
+@dataclass(frozen=True)
+class BeliefTask:
+    """All that defines a two-stage training."""
+
+    name: str
+    purpose: str
+    steps: int
+    """Environment steps of the teacher."""
+    steps_per_iteration: int = 24
+    """Of each environment between two updates of the teacher."""
+    save_interval: int = 10
+    """Iterations between checkpoints."""
+    mirror_share: float = 0.5
+    """Share of the samples that train as their mirror images."""
+    environment: SightedConfig = field(default_factory=SightedConfig)
+    networks: BeliefNetworks = field(default_factory=BeliefNetworks)
+    algorithm: TeacherAlgorithm = field(default_factory=TeacherAlgorithm)
+    student: Student = field(default_factory=Student)
+    height_noise: HeightNoiseConfig = field(default_factory=HeightNoiseConfig)
+
+
+GROUNDS = (
+    Ground("flat", share=2, variants=32),
+    Ground("rough", easiest=0.01, hardest=0.10),
+    Ground("slope", easiest=0.05, hardest=0.40),
+    Ground("stairs_up", share=4, easiest=0.03, hardest=0.25),
+    Ground("stairs_down", share=3, easiest=0.03, hardest=0.25),
+    Ground("blocks", share=2, easiest=0.03, hardest=0.22),
+    Ground("gaps", share=2, easiest=0.04, hardest=0.35),
+    Ground("stepping_stones", share=2, easiest=0.02, hardest=0.25),
+)
+
+
+def go2_belief() -> BeliefTask:
+    """Seeing walk over stairs, gaps and stepping stones (Miki et al. 2022 on a Go2)."""
+    return BeliefTask(
+        "go2_belief",
+        "belief teacher, then student (Miki et al. 2022): stairs, gaps, stepping stones",
+        steps=12_000_000,
+        environment=SightedConfig(
+            history_frames=1,
+            levels=12,
+            grounds=GROUNDS,
+            commands=CommandRanges(stand_share=0.06),
+            weights=Weights(
+                alive=0.05, torque=-5e-5, pitch=-0.2, roll=-1.0, height=-8.0, hips=-0.15
+            ),
+            shape=Shape(swing_height=0.11, overlift=0.3),
+        ),
+    )
+
+
+def go2_belief_tiny() -> BeliefTask:
+    """A training of seconds that learns nothing: for tests of the machinery."""
+    task = go2_belief()
+    return replace(
+        task,
+        name="go2_belief_tiny",
+        purpose="seconds long, for tests",
+        steps=8 * 6 * 4,
+        steps_per_iteration=6,
+        save_interval=2,
+        environment=replace(
+            task.environment,
+            environments=8,
+            threads=1,
+            levels=2,
+            grounds=(Ground("flat", variants=2), Ground("stairs_up", hardest=0.1)),
+        ),
+        student=replace(task.student, steps=8 * 6 * 4, steps_per_iteration=6),
+    )

@@ -1,0 +1,71 @@
+"""Stage 1 of the belief task: the teacher, by PPO."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ts_locomotion.simulation.sighted_environment import PRIVILEGED, SightedEnvironment
+from ts_locomotion.training.belief_networks import BeliefCritic, BeliefTeacher
+from ts_locomotion.training.belief_tasks import BeliefTask
+from ts_locomotion.training.mirror import Mirror
+from ts_locomotion.training.mirrored_ppo import MirroredPPO
+from ts_locomotion.training.runner import Runner
+from ts_locomotion.training.vector import VectorEnvironment
+
+
+def build(task: BeliefTask, seed: int, folder: Path) -> Runner:
+    """Environment, networks and algorithm of the teacher, untrained."""
+    environment = VectorEnvironment(SightedEnvironment(task.environment, seed))
+    return Runner(environment, task, settings(task), folder)
+
+
+def settings(task: BeliefTask) -> dict[str, Any]:
+    """The teacher's training in the words of rsl_rl."""
+    networks = task.networks
+    return {
+        "num_steps_per_env": task.steps_per_iteration,
+        "save_interval": task.save_interval,
+        "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},
+        "actor": {"class_name": BeliefTeacher, **actor_settings(task)},
+        "critic": {
+            "class_name": BeliefCritic,
+            "hidden_dims": networks.critic,
+            "scan_encoding": networks.critic_scan_encoding,
+            "scan_encoder": networks.critic_scan_encoder,
+        },
+        "algorithm": {
+            "class_name": MirroredPPO,
+            "mirror": Mirror(observation_layout(task), task.mirror_share),
+            "schedule": "adaptive",
+            **asdict(task.algorithm),
+        },
+    }
+
+
+def observation_layout(task: BeliefTask) -> dict[str, tuple[str, ...]]:
+    """Names of the terms in each observation group."""
+    return {
+        "policy": task.environment.policy_terms,
+        "critic": task.environment.policy_terms,
+        "privileged": tuple(PRIVILEGED),
+        "scans": ("scans",),
+        "history": task.environment.frame_terms,
+    }
+
+
+def actor_settings(task: BeliefTask) -> dict[str, Any]:
+    """Arguments of BeliefTeacher."""
+    networks = task.networks
+    return {
+        "trunk": networks.trunk,
+        "distribution_cfg": {
+            "class_name": "GaussianDistribution",
+            "init_std": networks.initial_std,
+            "std_range": networks.std_range,
+        },
+        "scan_encoding": networks.scan_encoding,
+        "scan_encoder": networks.scan_encoder,
+        "privileged_encoding": networks.privileged_encoding,
+        "privileged_encoder": networks.privileged_encoder,
+        "last_layer_gain": networks.last_layer_gain,
+    }
