@@ -78,6 +78,10 @@ class CommandTiming:
         """What follows is no continuation: nothing is expected, no period is counted."""
         self._open = None
         self._late.clear()
+        self.skip_period()
+
+    def skip_period(self) -> None:
+        """The time until the next command is no period, as when time stood still."""
         self._answered_tick = unitree.NO_TICK
 
     def values(self) -> Mapping[str, object]:

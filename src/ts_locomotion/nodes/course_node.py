@@ -16,7 +16,6 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
-from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
@@ -162,8 +161,6 @@ class CourseNode(Node):
         message = Twist()
         message.linear.x, message.linear.y, message.angular.z = v_x, v_y, w_z
         self._cmd_vel.publish(message)
-        if self.settings.lockstep:
-            self._cmd_vel.wait_for_all_acked(Duration(seconds=1))
         self.logbook.ordered(self.stamp, order.command, order.leg)
         self._say(order)
 

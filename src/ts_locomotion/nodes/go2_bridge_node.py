@@ -34,7 +34,7 @@ GUARD_PERIOD = 0.02
 STATE_PERIOD_MS = 2
 POLICY_PATIENCE = 1.0
 """In lockstep a silent policy is waited for this wall time [s]."""
-ACKNOWLEDGE_PATIENCE = Duration(nanoseconds=200_000_000)
+DELIVERY = Duration(nanoseconds=100_000_000)
 
 
 @dataclass(frozen=True)
@@ -189,6 +189,7 @@ class Go2BridgeNode(Node):
         return heard and now - self._sensed_at > self._settings.silence
 
     def _answer(self) -> None:
+        # First the mode: the simulator must know it before the step that follows.
         self._tell_mode()
         self._frame = self._bridge.command()
         self._send(self._frame)
@@ -216,9 +217,6 @@ class Go2BridgeNode(Node):
                 reason=mode.reason,
             )
         )
-        if self._settings.lockstep:
-            # The simulator must know the mode before it takes the step that follows.
-            self._mode.wait_for_all_acked(ACKNOWLEDGE_PATIENCE)
 
     def _health(self) -> Health:
         mode, now = self._bridge.mode, time.monotonic()
@@ -251,7 +249,7 @@ class Go2BridgeNode(Node):
     def farewell(self) -> None:
         """The last act: whatever happens now, the joints are damped."""
         self._send(self._bridge.damping())
-        self._low_cmd.wait_for_all_acked(ACKNOWLEDGE_PATIENCE)
+        self._low_cmd.wait_for_all_acked(DELIVERY)
 
 
 def main() -> None:

@@ -202,6 +202,7 @@ class SimulatorNode(Node):
         if self._request is not None:
             steps = max(1, round(self._request.duration * 1e3 / STEP_MS))
             self._goal = self._robot.tick + STEP_MS * steps
+            self._timing.skip_period()
             if isinstance(self._pace, pacing.RealTime):
                 self._pace.restart()
 
@@ -242,16 +243,13 @@ class SimulatorNode(Node):
         response.success = True
         return response
 
-    @property
-    def _in_lockstep(self) -> bool:
-        return isinstance(self._pace, pacing.Lockstep)
-
     def _publish_state(self) -> None:
         tick = self._robot.tick
         measured = self._map.update(tick, self._robot.base_position)
         if measured is not None:
-            # In lockstep perception must have the map before the state that it is used for.
-            self._world.publish_map(measured, wait=self._in_lockstep)
+            # Before the state: what reaches a process over two hops cannot overtake what is
+            # already in its queue, so that in lockstep perception always sees the map first.
+            self._world.publish_map(measured)
         if tick % CONTROL_PERIOD_MS == 0:
             self._world.publish_motion(tick, self._robot.base_motion())
             if self._mode.mode == Mode.WALK:

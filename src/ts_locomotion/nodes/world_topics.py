@@ -1,8 +1,7 @@
-"""What a simulated robot's estimators would tell: odometry, transform, clock, elevation map, ground."""
+"""What a simulated robot's estimators would tell: odometry, transform, clock, map, ground."""
 
 from grid_map_msgs.msg import GridMap
 from nav_msgs.msg import Odometry
-from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -17,7 +16,6 @@ from ts_locomotion.simulation.terrain import Terrain
 WORLD_FRAME = "odom"
 BASE_FRAME = "base_link"
 NANOSECONDS_PER_TICK = 1_000_000
-ACKNOWLEDGE_PATIENCE = Duration(nanoseconds=200_000_000)
 
 
 class WorldTopics:
@@ -50,10 +48,8 @@ class WorldTopics:
             TFMessage(transforms=[conversions.transform_message(where, BASE_FRAME)])
         )
 
-    def publish_map(self, measured: MeasuredMap, wait: bool) -> None:
-        """The map; with `wait` it has reached its readers when this returns."""
+    def publish_map(self, measured: MeasuredMap) -> None:
+        """The map, in whose frame the odometry is."""
         stamp = measured.tick * NANOSECONDS_PER_TICK
         known = grid_map.Terrain(stamp, WORLD_FRAME, measured.map)
         self._elevation.publish(grid_map.grid_map_message(known, self._layer))
-        if wait:
-            self._elevation.wait_for_all_acked(ACKNOWLEDGE_PATIENCE)
