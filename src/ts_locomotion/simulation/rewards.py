@@ -68,6 +68,8 @@ class Shape:
     """Squared width of the turning rate bell [rad2/s2]."""
     swing_height: float = 0.10
     """Clearance of the sole at mid-swing [m]."""
+    overlift: float = 1.0
+    """Cost of lifting a foot too high as a share of that of lifting it too little."""
     base_height: float = 0.31
     soft_limit: float = 0.95
     """Share of the joint range that costs nothing."""
@@ -101,7 +103,9 @@ def _contact_schedule(motion: Motion, _: Shape) -> Array:
 def _swing_clearance(motion: Motion, shape: Shape) -> Array:
     swing = (motion.leg_phases < 0.5) & motion.moving[:, None]
     wanted = shape.swing_height * np.sin(2 * np.pi * motion.leg_phases)
-    return (swing * np.square(motion.foot_clearances - wanted)).sum(axis=1)
+    excess = motion.foot_clearances - wanted
+    cost = np.where(excess > 0.0, shape.overlift, 1.0) * np.square(excess)
+    return (swing * cost).sum(axis=1)
 
 
 def _slip(motion: Motion, _: Shape) -> Array:

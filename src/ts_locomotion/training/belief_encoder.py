@@ -51,6 +51,7 @@ class SightEncoder(nn.Module):
         self.mlp = MLP(2 * POINTS + 1, size, tuple(hidden), ACTIVATION)
 
     def forward(self, normalized: Tensor, valid: Tensor, map_age: Tensor) -> Tensor:
+        """Encodings (..., F * E) of what `normalize` returns, its mask and its age."""
         missing = 1.0 - valid.unflatten(-1, (FEET, POINTS))
         age = (map_age / MAP_AGE_CEILING).unsqueeze(-2).expand(*missing.shape[:-1], 1)
         return self.mlp(torch.cat([normalized, missing, age], dim=-1)).flatten(-2)
@@ -161,8 +162,8 @@ class BeliefStudent(nn.Module):
         self.mlp.load_state_dict(teacher.mlp.state_dict())
         self.sight.copy(teacher)
         with torch.no_grad():
-            _last(self.gate_head).bias += OPEN_GATE
-            _last(self.belief_head).weight *= 0.1
+            _last(self.gate_head).bias.add_(OPEN_GATE)
+            _last(self.belief_head).weight.mul_(0.1)
 
 
 class StudentGraph(nn.Module):

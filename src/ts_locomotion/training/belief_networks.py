@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import torch
 from rsl_rl.models import MLPModel
-from rsl_rl.modules import MLP, EmpiricalNormalization
+from rsl_rl.modules import MLP, EmpiricalNormalization, HiddenState
 from tensordict import TensorDict
 from torch import Tensor, nn
 
@@ -30,6 +30,7 @@ class ScanEncoder(nn.Module):
         self.mlp = MLP(POINTS, size, tuple(hidden), ACTIVATION)
 
     def forward(self, heights: Tensor) -> Tensor:
+        """Encodings, feet one after another."""
         return self.mlp(self.normalize(heights)).flatten(-2)
 
     def normalize(self, heights: Tensor) -> Tensor:
@@ -52,6 +53,7 @@ class PrivilegedEncoder(nn.Module):
         self.mlp = MLP(privileged_size, size, tuple(hidden), ACTIVATION)
 
     def forward(self, privileged: Tensor) -> Tensor:
+        """The encoding."""
         return self.mlp(self.normalizer(privileged))
 
 
@@ -87,7 +89,7 @@ class BeliefTeacher(MLPModel):
             last_layer.weight *= last_layer_gain
 
     def get_latent(
-        self, obs: TensorDict, masks: Tensor | None = None, hidden_state: None = None
+        self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
     ) -> Tensor:
         """Input of the trunk: proprioception, scan encodings, privileged encoding. (B, N + D)"""
         scans = self.scan_encoder(obs["scans"])
@@ -125,7 +127,7 @@ class BeliefCritic(MLPModel):
         self.scan_encoder = ScanEncoder(scan_encoding, scan_encoder)
 
     def get_latent(
-        self, obs: TensorDict, masks: Tensor | None = None, hidden_state: None = None
+        self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
     ) -> Tensor:
         """Normalised observations beside the scan encodings."""
         return torch.cat([super().get_latent(obs), self.scan_encoder(obs["scans"])], dim=-1)

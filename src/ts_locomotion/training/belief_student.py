@@ -1,20 +1,32 @@
 """Stage 2 of the belief task: the student imitates the teacher along its own walks (DAgger)."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 from torch import Tensor, nn
 
-from ts_locomotion.training.belief_encoder import Believed, BeliefStudent, Senses
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation.sighted_environment import SightedEnvironment
+from ts_locomotion.training import belief_teacher, checkpoint, run
+from ts_locomotion.training.belief_encoder import BeliefStudent, Senses
 from ts_locomotion.training.belief_networks import BeliefTeacher
 from ts_locomotion.training.belief_tasks import BeliefTask, Student
+from ts_locomotion.training.runner import Runner
+from ts_locomotion.training.vector import VectorEnvironment
 
 GROUPS = ("policy", "heights", "valid", "map_age", "scans", "privileged")
+
+
+class Targets(NamedTuple):
+    """What the student should have done and believed, (T, B, ...); beliefs normalised."""
+
+    actions: Tensor
+    heights: Tensor
+    privileged: Tensor
 
 
 class Distillation:
@@ -28,9 +40,7 @@ class Distillation:
     ) -> None:
         self.teacher, self.student, self.config = teacher.eval(), student, config
         self.learning_rate = config.learning_rate
-        self.optimizer = torch.optim.Adam(
-            student.parameters(), lr=self.learning_rate, fused=True
-        )
+        self.optimizer = torch.optim.Adam(student.parameters(), lr=self.learning_rate, fused=True)
         self.state = torch.zeros(robots, student.state_size)
         self.first_state = torch.zeros(robots, student.state_size)
         self.ended = torch.zeros(config.steps_per_iteration, robots, dtype=torch.bool)
@@ -93,8 +103,7 @@ class Distillation:
         self.state = state["recurrent"]
         return True
 
-    def _targets(self) -> Believed:
-        """What the student should have done and believed: actions stand in for the belief."""
+    def _targets(self) -> Targets:
         stored = self.stored
         obs = TensorDict(
             {name: stored[name] for name in ("policy", "scans", "privileged")},
@@ -104,18 +113,18 @@ class Distillation:
             actions = self.teacher(obs)
             heights = self.teacher.scan_encoder.normalize(stored["scans"]).flatten(-2)
             privileged = self.student.privileged_normalizer(stored["privileged"])
-        return Believed(actions, torch.zeros(()), heights, privileged)
+        return Targets(actions, heights, privileged)
 
     def _batches(self) -> Iterator[Tensor]:
         for _ in range(self.config.epochs):
             yield from torch.randperm(self.state.shape[0]).chunk(self.config.mini_batches)
 
-    def _learn(self, targets: Believed, robots: Tensor) -> tuple[float, ...]:
+    def _learn(self, targets: Targets, robots: Tensor) -> tuple[float, ...]:
         stored = {name: values[:, robots] for name, values in self.stored.items()}
         actions, believed = self.student.sequence(
             _senses(stored), self.first_state[robots], self.ended[:, robots]
         )
-        behaviour = (actions - targets.belief[:, robots]).square().sum(-1).mean()
+        behaviour = (actions - targets.actions[:, robots]).square().sum(-1).mean()
         heights = (believed.heights - targets.heights[:, robots]).square().mean()
         privileged = (believed.privileged - targets.privileged[:, robots]).square().mean()
         loss = behaviour + self.config.reconstruction * (heights + privileged)
@@ -125,6 +134,70 @@ class Distillation:
         self.optimizer.step()
         parts = (behaviour, heights, privileged, believed.gate.mean())
         return tuple(part.item() for part in parts)
+
+
+class Stage(NamedTuple):
+    """What the training loop asks of a task."""
+
+    name: str
+    steps_per_iteration: int
+    save_interval: int
+
+
+class StudentRunner(Runner):
+    """The training loop with a height noise that grows and a rate that falls."""
+
+    alg: Distillation  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(
+        self, environment: SightedEnvironment, task: BeliefTask, alg: Distillation, folder: Path
+    ) -> None:
+        if environment.noise is None:
+            raise ConfigurationError("a student needs an environment with height noise")
+        self.noise = environment.noise
+        self.env, self.folder = VectorEnvironment(environment), folder
+        self.alg = alg  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.config = config = task.student
+        self.task = Stage(f"{task.name} student", config.steps_per_iteration, task.save_interval)
+        self.steps_done = self.current_learning_iteration = 0
+
+    def _collect(self, obs):
+        done = self.steps_done / self.config.steps
+        self.alg.decay(done)
+        self.noise.factor = noise_factor(self.config, done)
+        obs, notes = super()._collect(obs)
+        return obs, notes | {"walk/noise": self.noise.factor}
+
+    def _describe(self) -> dict[str, float]:
+        return {"policy/std": 0.0, "policy/learning_rate": self.alg.learning_rate}
+
+
+def noise_factor(config: Student, done: float) -> float:
+    """Strength of the height noise after a share of the training."""
+    growth = (done - config.noise_from) / (config.noise_until - config.noise_from)
+    return min(max(growth, 0.0), 1.0)
+
+
+def build(task: BeliefTask, seed: int, teacher_folder: Path, folder: Path) -> StudentRunner:
+    """Environment, networks and algorithm; the student begins with its teacher's weights."""
+    teacher, _ = belief_teacher.load(task, teacher_folder)
+    told = checkpoint.load(teacher_folder / run.CHECKPOINT)
+    config = replace(task.environment, height_noise=task.height_noise)
+    environment = SightedEnvironment(config, seed + 1)
+    # Levels that the teacher earned: easier ones would teach the student little.
+    earned = told["environment"]["arrays"]["level"].numpy()
+    environment.level[:] = earned[: environment.count]
+    student = BeliefStudent(teacher, **student_settings(task))
+    algorithm = Distillation(teacher, student, task.student, environment.count)
+    return StudentRunner(environment, task, algorithm, folder)
+
+
+def load(task: BeliefTask, folder: Path) -> tuple[BeliefStudent, int]:
+    """The trained student in a folder and the environment steps it took."""
+    state = checkpoint.load(folder / run.CHECKPOINT)
+    student = BeliefStudent(belief_teacher.blank(task), **student_settings(task))
+    student.load_state_dict(state["student_state_dict"])
+    return student.eval(), state["steps"]
 
 
 def student_settings(task: BeliefTask) -> dict[str, Any]:

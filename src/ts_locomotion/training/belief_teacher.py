@@ -4,7 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+from tensordict import TensorDict
+
+from ts_locomotion import observation, perception
 from ts_locomotion.simulation.sighted_environment import PRIVILEGED, SightedEnvironment
+from ts_locomotion.training import checkpoint, run
 from ts_locomotion.training.belief_networks import BeliefCritic, BeliefTeacher
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.mirror import Mirror
@@ -69,3 +74,22 @@ def actor_settings(task: BeliefTask) -> dict[str, Any]:
         "privileged_encoder": networks.privileged_encoder,
         "last_layer_gain": networks.last_layer_gain,
     }
+
+
+def blank(task: BeliefTask) -> BeliefTeacher:
+    """The teacher's network before training."""
+    sizes = {
+        "policy": observation.size(task.environment.policy_terms),
+        "scans": perception.SCAN_SIZE,
+        "privileged": sum(PRIVILEGED.values()),
+    }
+    obs = TensorDict({n: torch.zeros(1, size) for n, size in sizes.items()}, batch_size=[1])
+    return BeliefTeacher(obs, {"actor": ["policy"]}, "actor", 12, **actor_settings(task))
+
+
+def load(task: BeliefTask, folder: Path) -> tuple[BeliefTeacher, int]:
+    """The trained teacher in a folder and the environment steps it took."""
+    state = checkpoint.load(folder / run.CHECKPOINT)
+    teacher = blank(task)
+    teacher.load_state_dict(state["actor_state_dict"])
+    return teacher.eval(), state["steps"]

@@ -24,6 +24,8 @@ from ts_locomotion.training.teacher_student import TeacherStudentPPO
 
 CHECKPOINT = "checkpoint.pt"
 RECORD = "run.yaml"
+STUDENT = "student"
+"""Folder of the second stage within that of the first."""
 PACKAGES = ("torch", "rsl-rl-lib", "mujoco", "numpy")
 
 

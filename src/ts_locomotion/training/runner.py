@@ -20,11 +20,19 @@ class Trained(Protocol):
     """What the loop asks of a task."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """For the line of progress."""
+        ...
+
     @property
-    def steps_per_iteration(self) -> int: ...
+    def steps_per_iteration(self) -> int:
+        """Of each environment between two updates."""
+        ...
+
     @property
-    def save_interval(self) -> int: ...
+    def save_interval(self) -> int:
+        """Iterations between checkpoints."""
+        ...
 
 
 class Runner(OnPolicyRunner):

@@ -10,7 +10,7 @@ import torch
 
 from ts_locomotion.errors import ConfigurationError, LocomotionError
 from ts_locomotion.simulation.environment import Environment
-from ts_locomotion.training import belief_teacher, run, tasks
+from ts_locomotion.training import belief_student, belief_teacher, run, tasks
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.overrides import as_plain, override
 from ts_locomotion.training.runner import Runner
@@ -59,7 +59,20 @@ def train(
     run.write_record(folder, task, edits, seed)
     steps_left = max(0, task.steps - runner.steps_done)
     runner.learn(-(-steps_left // runner.steps_of_iteration))
-    return runner
+    return teach(task, seed, folder) if isinstance(task, BeliefTask) else runner
+
+
+def teach(task: BeliefTask, seed: int, folder: Path) -> Runner:
+    """The second stage of a belief task: a student beside its teacher's folder."""
+    place = folder / run.STUDENT
+    place.mkdir(exist_ok=True)
+    student = belief_student.build(task, seed, folder, place)
+    if (place / run.CHECKPOINT).exists():
+        student.load(str(place / run.CHECKPOINT))
+        print(f"continuing {place} after {student.steps_done} steps")
+    steps_left = max(0, task.student.steps - student.steps_done)
+    student.learn(-(-steps_left // student.steps_of_iteration))
+    return student
 
 
 def build(task: AnyTask, seed: int, folder: Path) -> Runner:

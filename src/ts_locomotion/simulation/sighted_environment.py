@@ -1,0 +1,206 @@
+"""The walking task with eyes: foot scans, true and as a robot would see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ts_locomotion import perception
+from ts_locomotion.belief import network_scans
+from ts_locomotion.robot import Array
+from ts_locomotion.simulation import measurement
+from ts_locomotion.simulation.environment import Environment, EnvironmentConfig, Robots
+from ts_locomotion.simulation.height_noise import HeightNoise, HeightNoiseConfig, Sample
+from ts_locomotion.simulation.physics import Physics
+from ts_locomotion.simulation.rewards import Motion
+from ts_locomotion.simulation.terrain import HeightGrids
+
+Range = tuple[float, float]
+
+PRIVILEGED: Mapping[str, int] = {
+    "contacts": 4,
+    "foot_forces": 12,
+    "foot_normals": 12,
+    "foot_friction": 4,
+    "thigh_contacts": 4,
+    "shank_contacts": 4,
+    "external_wrench": 6,
+    "air_time": 4,
+    "linear_velocity": 3,
+}
+"""What the belief teacher is told: the 50 entries of Miki et al. 2022, table S3, and the base
+velocity, which their robot estimates and a Go2 does not."""
+
+HOLE = 0.2
+"""Ground that lies further below a sole is a hole to step over and counts as this deep [m]."""
+
+
+@dataclass(frozen=True)
+class Wrenches:
+    """Forces and torques that push on the trunk for a while."""
+
+    force: float = 25.0
+    """Largest along each axis [N]."""
+    torque: float = 4.0
+    """Largest about each axis [N m]."""
+    time: Range = (0.5, 2.0)
+    """[s]"""
+    pause: Range = (2.0, 6.0)
+    """[s]"""
+
+
+@dataclass(frozen=True)
+class SightedConfig(EnvironmentConfig):
+    """A walking task of a robot that sees."""
+
+    wrenches: Wrenches = field(default_factory=Wrenches)
+    height_noise: HeightNoiseConfig | None = None
+    """None: no scans as a robot would see them, only true ones."""
+
+
+class SightedEnvironment(Environment):
+    """Adds the observation group scans (B, F * P): the true heights around the feet [m].
+
+    With height noise also heights, valid (B, F * P) and map_age (B, 1), as networks get them.
+    """
+
+    config: SightedConfig
+
+    def __init__(self, config: SightedConfig, seed: int) -> None:
+        noise = config.height_noise
+        self.noise = HeightNoise(noise, config.environments) if noise else None
+        super().__init__(config, seed)
+
+    def observe(self) -> dict[str, Array]:
+        """Observation groups: those of Environment, and what is seen."""
+        groups = super().observe() | {"scans": self.scans}
+        return groups | network_scans(self.noise.scans(), self.count) if self.noise else groups
+
+    def state(self) -> dict[str, Array]:
+        """Everything that changes, as arrays, but the random generator."""
+        state = super().state() | {name: np.array(getattr(self, name)) for name in _CHANGING}
+        if self.noise:
+            state |= {f"noise.{name}": value for name, value in self.noise.state().items()}
+        return state
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Continue from the `state()` of an equal environment."""
+        super().restore(state)
+        for name in _CHANGING:
+            setattr(self, name, np.array(state[name]))
+        self.physics.base_wrench[:] = self.wrench
+        if self.noise:
+            prefix = "noise."
+            self.noise.restore(
+                {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
+            )
+
+    def _allocate(self) -> None:
+        super()._allocate()
+        self.air_time = np.zeros((self.count, 4))
+        self.wrench = np.zeros((self.count, 6))
+        self.wrench_time = np.zeros(self.count)
+        self.scans = np.zeros((self.count, perception.SCAN_SIZE), dtype=np.float32)
+
+    def _begin(self, robots: Robots) -> None:
+        super()._begin(robots)
+        self.air_time[robots] = 0.0
+        self.wrench[robots] = 0.0
+        self.wrench_time[robots] = self.rng.uniform(*self.config.wrenches.pause, len(robots))
+        if self.noise:
+            self.noise.begin(robots, self.rng)
+
+    def _push(self) -> None:
+        super()._push()
+        self.wrench_time -= self.step_time
+        due = np.flatnonzero(self.wrench_time <= 0.0)
+        if len(due):
+            self._change_wrench(due)
+        self.physics.base_wrench[:] = self.wrench
+
+    def _change_wrench(self, robots: Robots) -> None:
+        """End a wrench or begin one."""
+        wrenches, number = self.config.wrenches, len(robots)
+        begins = np.abs(self.wrench[robots]).sum(axis=1) == 0.0
+        drawn = self.rng.uniform(-1.0, 1.0, (number, 6))
+        drawn *= np.repeat([wrenches.force, wrenches.torque], 3)
+        self.wrench[robots] = np.where(begins[:, None], drawn, 0.0)
+        lasting = self.rng.uniform(*wrenches.time, number)
+        self.wrench_time[robots] = np.where(
+            begins, lasting, self.rng.uniform(*wrenches.pause, number)
+        )
+
+    def _account(self, motion: Motion) -> None:
+        super()._account(motion)
+        self.air_time = np.where(motion.contacts, 0.0, self.air_time + self.step_time)
+
+    def _look(self) -> None:
+        super()._look()
+        self._see()
+
+    def _see(self) -> None:
+        """Take the scans of this moment, true and as a robot would see them."""
+        sample = scanner(self.physics, self.bank.heights)
+        nowhere = np.zeros((1, 1, 1), dtype=np.float32)
+        self.scans = sample(nowhere, nowhere).reshape(self.count, -1)
+        if self.noise:
+            self.noise.look(sample, self.step_time, self.rng)
+
+    def _motion(self) -> Motion:
+        """A hole beneath a foot is neither a height to keep nor one to lift the foot from."""
+        motion, grids = super()._motion(), self._body.grids
+        deep = np.maximum(grids - HOLE, 0.0)
+        return motion._replace(
+            foot_clearances=motion.foot_clearances - deep.mean(axis=2),
+            height=motion.height - deep[:, :, 4].mean(axis=1),
+        )
+
+    def _privileged(self) -> Array:
+        """What only simulation knows, of order one, in the order of PRIVILEGED. Shape (B, K)."""
+        physics, body = self.physics, self._body
+        friction = self.bank.privileged["friction"][physics.assignment]
+        force, torque = np.split(self.wrench, 2, axis=1)
+        terms = {
+            "contacts": body.contacts,
+            "foot_forces": _levelled(physics.foot_forces / 100.0, body.yaw),
+            "foot_normals": measurement.ground_normals(body.grids),
+            "foot_friction": np.repeat(friction, 4, axis=1),
+            "thigh_contacts": physics.thigh_contacts > 0,
+            "shank_contacts": physics.calf_contacts > 0,
+            "external_wrench": np.concatenate(
+                [
+                    _levelled(force[:, None] / 25.0, body.yaw),
+                    _levelled(torque[:, None] / 4.0, body.yaw),
+                ],
+                axis=1,
+            ),
+            "air_time": np.minimum(self.air_time, 1.0),
+            "linear_velocity": body.linear_velocity,
+        }
+        columns = [terms[name].reshape(self.count, -1) for name in PRIVILEGED]
+        return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+_CHANGING = ("air_time", "wrench", "wrench_time", "scans")
+
+
+def scanner(physics: Physics, heights: HeightGrids) -> Sample:
+    """The true foot scans of all robots at this moment, at points that may be displaced."""
+    points = perception.scan_points(
+        physics.base_position, physics.orientation, physics.joint_positions
+    )
+    x, y = points.x.astype(np.float32), points.y.astype(np.float32)
+    foot = points.foot_height.astype(np.float32)[..., None]
+    terrain = physics.assignment[:, None, None]
+
+    def sample(displaced_x: Array, displaced_y: Array) -> Array:
+        return heights.at(terrain, x + displaced_x, y + displaced_y) - foot
+
+    return sample
+
+
+def _levelled(vectors: Array, yaw: Array) -> Array:
+    """World vectors (B, N, 3) turned into the heading of the base."""
+    cos, sin = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    return np.stack([cos * x + sin * y, cos * y - sin * x, z], axis=-1)
