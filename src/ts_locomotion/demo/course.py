@@ -88,9 +88,10 @@ def legs(terrain: str, duration: float) -> tuple[Leg, ...]:
         Leg("turn left", Mode.WALK, (0.0, 0.0, 0.8), 1.5),
         Leg("turn right", Mode.WALK, (0.0, 0.0, -0.8), 1.5),
     )
+    halt = Leg("halt", Mode.WALK, duration=1.0)
+    rest = max(0.0, duration - sum(leg.duration for leg in (*warm_up, halt)))
     end = COURSE_END if terrain == "course" else float("inf")
-    cross = Leg(f"cross {terrain}", Mode.WALK, (0.5, 0.0, 0.0), duration, end, steered=True)
-    halt = Leg("halt", Mode.WALK, (0.0, 0.0, 0.0), 1.0)
+    cross = Leg(f"cross {terrain}", Mode.WALK, (0.5, 0.0, 0.0), rest, end, steered=True)
     return (
         Leg("stand up", Mode.STAND, duration=SETTLE),
         *_within(duration, (*warm_up, cross, halt)),
@@ -102,10 +103,10 @@ def legs(terrain: str, duration: float) -> tuple[Leg, ...]:
 def _within(duration: float, walking: Sequence[Leg]) -> list[Leg]:
     kept = []
     for leg in walking:
-        if duration <= 0:
-            break
-        kept.append(leg._replace(duration=min(leg.duration, duration)))
-        duration -= kept[-1].duration
+        share = min(leg.duration, duration)
+        if share > 0.0:
+            kept.append(leg._replace(duration=share))
+        duration -= share
     return kept
 
 

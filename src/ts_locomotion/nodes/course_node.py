@@ -37,6 +37,8 @@ from ts_locomotion_msgs.srv import Advance, SetMode
 
 STAGES = ("perception", "belief", "policy")
 STEP = round(course.STEP * 1e9)
+LOCKSTEP_START = 1_000_000_000
+"""In lockstep the course begins at this stamp, however long the graph took to come up [ns]."""
 AFTERMATH = 10
 """Steps to go on recording after a course that went wrong."""
 ANSWER_PATIENCE = 60.0
@@ -79,6 +81,7 @@ class CourseNode(Node):
         self.logbook = Logbook(tuple(leg.name for leg in legs))
         self.stamp = 0
         self._motion: Motion | None = None
+        self._bent = False
         self._mode = Mode()
         self._phases: dict[str, str] = {}
         self._health = DiagnosticStatus(level=DiagnosticStatus.STALE)
@@ -124,11 +127,10 @@ class CourseNode(Node):
             self._await("advance of the simulator", self._advance.service_is_ready, patience)
         self._await("every stage to be active", self._stages_are_active, patience)
         self._await("a listener of cmd_vel", lambda: self._cmd_vel.get_subscription_count() > 0)
-        if self.settings.lockstep:
-            while self._motion is None or self.stamp % STEP:
-                self._let_pass(course.STEP)
-        else:
-            self._await("odometry", lambda: self._motion is not None)
+        while self.settings.lockstep and self.stamp < LOCKSTEP_START:
+            self._let_pass(course.STEP)
+        self._await("odometry", lambda: self._motion is not None)
+        self._await("joint_states", lambda: self._bent)
         self._await("a healthy graph", lambda: self._health.level < DiagnosticStatus.ERROR)
         self._watching = True
 
@@ -160,6 +162,7 @@ class CourseNode(Node):
         v_x, v_y, w_z = order.command
         message = Twist()
         message.linear.x, message.linear.y, message.angular.z = v_x, v_y, w_z
+        # In lockstep the next state cannot overtake it: it takes the longer way, over more nodes.
         self._cmd_vel.publish(message)
         self.logbook.ordered(self.stamp, order.command, order.leg)
         self._say(order)
@@ -201,6 +204,7 @@ class CourseNode(Node):
         self.logbook.moved(self.stamp, self._motion)
 
     def _see_joints(self, message: JointState) -> None:
+        self._bent = True
         stamp = conversions.nanoseconds(message.header.stamp)
         self.logbook.bent(stamp, sights.joint_positions(message))
 
