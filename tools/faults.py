@@ -6,8 +6,8 @@ from pathlib import Path
 
 FULL_DISK = re.compile(r"No space left on device|Errno 28|Disk quota exceeded")
 NO_NETWORK = re.compile(
-    r"NewConnectionError|ConnectTimeoutError|NameResolutionError|ReadTimeoutError|ProxyError"
-    r"|Temporary failure in name resolution|Network is unreachable|Connection refused"
+    r"connection broken by|Temporary failure in name resolution|Network is unreachable"
+    r"|\b(NewConnection|ConnectTimeout|NameResolution|ReadTimeout|MaxRetry|Proxy|SSL)Error\b"
 )
 FIRST_ERROR = re.compile(r"^.*\berror\b.*?(?:[^:]|:\s*\n.+)$", re.IGNORECASE | re.MULTILINE)
 
