@@ -29,6 +29,17 @@ def as_plain(config: Any) -> dict[str, Any]:
     return _plain(asdict(config))
 
 
+def from_plain(template: Any, plain: Any) -> Any:
+    """A configuration like `template` with the values that `as_plain` gave of another one."""
+    if _is_config(template):
+        known = {field.name for field in fields(template)} & set(plain)
+        values = {name: from_plain(getattr(template, name), plain[name]) for name in known}
+        return replace(template, **values)
+    if isinstance(template, tuple) and _holds_configs(template):
+        return tuple(from_plain(template[0], item) for item in plain)
+    return tuple(plain) if isinstance(template, tuple) else plain
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}

@@ -18,7 +18,7 @@ from ts_locomotion.simulation.environment import observation_layout
 from ts_locomotion.training import checkpoint, tasks
 from ts_locomotion.training.mirror import Mirror, reflection
 from ts_locomotion.training.networks import TeacherStudentActor
-from ts_locomotion.training.overrides import as_plain, override
+from ts_locomotion.training.overrides import as_plain, from_plain
 from ts_locomotion.training.tasks import AnyTask, Task
 from ts_locomotion.training.teacher_student import TeacherStudentPPO
 
@@ -54,7 +54,8 @@ def read_record(folder: Path) -> dict[str, Any]:
 def load_actor(folder: Path) -> tuple[Task, TeacherStudentActor, int]:
     """Task, trained actor and environment steps of a run."""
     record = read_record(folder)
-    task = override(tasks.make(record["name"]), record["edits"])
+    # As it was then, whatever the task has become since.
+    task = from_plain(tasks.make(record["name"]), record["task"])
     if not isinstance(task, Task):
         raise ConfigurationError(f"{folder} holds a {task.name}, which is not teacher-student")
     state = checkpoint.load(folder / CHECKPOINT)

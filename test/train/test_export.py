@@ -1,0 +1,87 @@
+"""An exported bundle acts as the student that was trained."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ts_locomotion import bundle
+from ts_locomotion.bundle import Bundle
+from ts_locomotion.errors import BundleMismatch
+from ts_locomotion.pipeline import Pipeline
+from ts_locomotion.training import export, run, tasks
+from ts_locomotion.training.evaluate import Trial, evaluate, table, wilson
+from ts_locomotion.training.train import train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    train(tasks.make("go2_ts_tiny"), [], 0, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("bundle")
+    export.export(trained, folder, name="tiny")
+    return bundle.load(folder)
+
+
+def test_the_contract_tells_the_task_and_its_training(exported):
+    contract = exported.contract
+    config = tasks.make("go2_ts_tiny").environment
+    assert contract.name == "tiny" and contract.task == "go2_ts_tiny"
+    assert contract.stiffness == pytest.approx(config.stiffness)
+    assert contract.state_size == config.history_frames * 45
+    assert contract.training["steps"] == 192 and contract.training["seed"] == 0
+    assert contract.command_limits["linear_x"] == config.commands.linear_x
+
+
+def test_the_bundle_acts_as_the_student_over_a_thousand_steps_with_resets(trained, exported):
+    task, actor, _ = run.load_actor(trained)
+    frames, rng = task.environment.history_frames, np.random.default_rng(0)
+    state = np.zeros((3, frames * 45), dtype=np.float32)
+    history = torch.zeros(3, frames, 45)
+    for step in range(1000):
+        if step % 97 == 0:
+            state[1], history[1] = 0.0, 0.0
+        observed = rng.normal(size=(3, 47)).astype(np.float32)
+        frame = observed[:, :45]
+        outputs = exported.belief.run({"observation": frame, "state": state})
+        state = outputs["state_out"]
+        history = torch.cat([history[:, 1:], torch.from_numpy(frame)[:, None]], dim=1)
+        given = exported.policy.run({"observation": observed, "belief": outputs["belief"]})
+        with torch.no_grad():
+            expected = actor.act_as_student(
+                {"policy": torch.from_numpy(observed), "history": history}  # type: ignore
+            )
+        assert np.array_equal(state.reshape(3, frames, 45), history.numpy())
+        assert given["action"] == pytest.approx(expected.numpy(), abs=1e-5)
+
+
+def test_a_graph_that_differs_from_torch_is_refused(trained, tmp_path):
+    task, actor, _ = run.load_actor(trained)
+    belief, policy = export.graphs_of(task, actor)
+    export.write(policy, tmp_path)
+    assert export.check_parity(policy, tmp_path) <= export.PARITY
+    with torch.no_grad():
+        actor.mlp[0].bias += 0.1  # type: ignore
+    with pytest.raises(BundleMismatch, match="differs from torch"):
+        export.check_parity(policy, tmp_path)
+    assert belief.file == "belief.onnx"
+
+
+def test_an_evaluation_runs_the_pipeline_and_is_repeatable(exported):
+    trial = Trial("rough", "rough", 0.02, time=1.0, push_speed=0.2)
+    first, second = (evaluate(exported, trial, 3, seed=5) for _ in range(2))
+    assert first == second
+    assert first.n == 3 and first.seeds == (5, 7)
+    assert "rough" in table([first])
+    assert Pipeline(exported).initial_state(2).last_action.shape == (2, 12)
+
+
+def test_wilsons_interval_is_that_of_the_textbook():
+    assert wilson(100, 100) == pytest.approx((0.9630, 1.0), abs=1e-4)
+    assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)

@@ -1,0 +1,50 @@
+"""Editing a task from the command line."""
+
+import pytest
+
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.training import tasks
+from ts_locomotion.training.overrides import as_plain, from_plain, override
+
+
+def test_a_path_reaches_any_depth_and_leaves_the_rest():
+    task = tasks.make("go2_ts")
+    edited = override(task, ["algorithm.gamma=0.995", "environment.weights.torque=-2e-4"])
+    assert edited.algorithm.gamma == 0.995
+    assert edited.environment.weights.torque == -2e-4
+    assert edited.environment.weights.slip == task.environment.weights.slip
+
+
+def test_an_entry_of_a_list_is_reached_by_its_number():
+    edited = override(tasks.make("go2_ts"), ["environment.grounds.1.hardest=0.05"])
+    assert edited.environment.grounds[1].hardest == 0.05
+
+
+def test_a_list_of_numbers_is_given_as_yaml():
+    assert override(tasks.make("go2_ts"), ["networks.policy=[64, 32]"]).networks.policy == (64, 32)
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ("algorithm.gama=0.9", "valid: .*gamma"),
+        ("environment.grounds.9.share=1", "valid: 0 to"),
+        ("algorithm.gamma=high", "expected a number"),
+        ("networks.latent=2.5", "expected like 16"),
+        ("algorithm.gamma", "needs path=value"),
+        ("algorithm.gamma.x=1", "valid: none"),
+    ],
+)
+def test_an_edit_that_makes_no_sense_says_what_would(edit, told):
+    with pytest.raises(ConfigurationError, match=told):
+        override(tasks.make("go2_ts"), [edit])
+
+
+def test_an_unknown_task_lists_the_known_ones():
+    with pytest.raises(ConfigurationError, match="go2_ts"):
+        tasks.make("go3")
+
+
+def test_a_recorded_task_is_rebuilt_with_its_old_values():
+    old = override(tasks.make("go2_ts"), ["networks.latent=8", "environment.grounds.0.share=9"])
+    assert from_plain(tasks.make("go2_ts"), as_plain(old)) == old

@@ -1,0 +1,116 @@
+"""Who learns from what in one-stage teacher-student PPO."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from ts_locomotion.training import tasks
+from ts_locomotion.training.overrides import override
+from ts_locomotion.training.runner import Runner
+from ts_locomotion.training.teacher_student import TeacherStudentPPO
+from ts_locomotion.training.train import build
+
+Parameters = dict[str, Tensor]
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    torch.manual_seed(0)
+    task = override(tasks.make("go2_ts_tiny"), ["algorithm.latent_regularization=0.0"])
+    runner = build(task, 0, tmp_path)
+    runner._collect(runner.env.get_observations())
+    return runner
+
+
+def algorithm(runner: Runner) -> TeacherStudentPPO:
+    assert isinstance(runner.alg, TeacherStudentPPO)
+    return runner.alg
+
+
+def snapshot(runner: Runner) -> Parameters:
+    named = algorithm(runner).student.named_parameters()
+    return {name: parameter.detach().clone() for name, parameter in named}
+
+
+def changed(before: Parameters, runner: Runner) -> set[str]:
+    """First names of the modules whose parameters are no longer what they were."""
+    now = snapshot(runner)
+    return {name.split(".")[0] for name in before if not torch.equal(before[name], now[name])}
+
+
+def test_reinforcement_trains_policy_privilege_encoder_and_std_but_not_the_history_encoder(runner):
+    before, ppo = snapshot(runner), algorithm(runner)
+    rollout = ppo._rollout()
+    for batch in ppo._batches(2):
+        ppo._learn_policy(rollout, batch)
+    assert changed(before, runner) == {"mlp", "privilege_encoder", "distribution"}
+
+
+def test_regression_trains_the_history_encoder_alone(runner):
+    before, ppo = snapshot(runner), algorithm(runner)
+    rollout = ppo._rollout()
+    for batch in ppo._batches(1):
+        ppo._learn_history(rollout, batch)
+    assert changed(before, runner) == {"history_encoder"}
+
+
+def test_regression_brings_the_student_closer_to_the_teacher(runner):
+    ppo = algorithm(runner)
+    rollout = ppo._rollout()
+    errors = [ppo._learn_history(rollout, batch) for batch in ppo._batches(60)]
+    assert sum(errors[-8:]) < 0.7 * sum(errors[:8])
+
+
+def test_the_pull_on_the_latent_reaches_the_teacher_only(runner):
+    ppo = algorithm(runner)
+    ppo.latent_regularization = 1.0
+    rollout = ppo._rollout()
+    ppo._regularization(rollout, next(ppo._batches(1))).backward()
+    assert all(p.grad is None for p in ppo.student.history_encoder.parameters())
+    assert any(p.grad is not None for p in ppo.student.privilege_encoder.parameters())
+
+
+def test_rollouts_use_the_teachers_latent(runner):
+    ppo, obs = algorithm(runner), runner.env.get_observations()
+    actions = ppo.student(obs)
+    latent = ppo.student.privilege_encoder(obs["privileged"])
+    assert torch.equal(actions, ppo.student.mlp(ppo.student.policy_input(obs, latent)))
+    assert not torch.equal(actions, ppo.student.act_as_student(obs))
+
+
+def test_the_learning_rate_follows_the_divergence_within_its_bounds(runner):
+    ppo = algorithm(runner)
+    ppo.learning_rate = 1e-4
+    ppo._adapt_learning_rate(10.0)
+    assert ppo.learning_rate < 1e-4
+    for _ in range(50):
+        ppo._adapt_learning_rate(0.0)
+    assert ppo.learning_rate == ppo.highest_rate == ppo.optimizer.param_groups[0]["lr"]
+    assert ppo.optimizer.param_groups[1]["lr"] == 1e-3
+
+
+def test_the_divergence_of_an_unchanged_policy_is_zero_even_with_mirrored_samples(runner):
+    ppo = algorithm(runner)
+    rollout = ppo._rollout()
+    batch = torch.arange(len(rollout.values))
+    mirrored = torch.arange(len(batch))[:, None] % 2 == 0
+    ppo.actor(
+        ppo.mirror.observations(ppo._inputs(rollout, batch), mirrored), stochastic_output=True
+    )
+    assert ppo._kl(rollout, batch, ~mirrored[:, 0]) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_normalisers_learn_after_the_update(runner):
+    ppo = algorithm(runner)
+    normalizers = [
+        ppo.student.obs_normalizer,
+        ppo.student.privilege_encoder.normalizer,
+        ppo.student.history_encoder.normalizer,
+    ]
+    assert all(normalizer.count == 0 for normalizer in normalizers)
+    ppo.train_mode()
+    ppo.update()
+    samples = runner.steps_of_iteration
+    assert all(normalizer.count == samples for normalizer in normalizers)
