@@ -59,10 +59,10 @@ class Robot:
     def answer(self, ticks):
         """In lockstep: answer every state up to `ticks` [ms], each with a moving target."""
         while self.states[-1].tick < ticks:
-            tick = self.states[-1].tick
+            count, tick = len(self.states), self.states[-1].tick
             swing = np.float32(0.2 * np.sin(tick * 0.01))
             self.send(STAND._replace(q=STAND.q + swing, reserve=tick))
-            assert self.probe.until(lambda seen=tick: self.states[-1].tick != seen)
+            assert self.probe.until(lambda seen=count: len(self.states) > seen)
         return self
 
 
@@ -107,6 +107,16 @@ def test_lockstep_steps_only_when_the_present_state_is_answered(probe, tmp_path)
         repeated = [state.tick for state in low_level.states if state.tick == 10]
         assert len(repeated) > 1
         low_level.answer(12)
+
+
+def test_lockstep_without_its_bridge_goes_on_by_the_clock_and_damps(probe, tmp_path):
+    with running("simulator_node", DOMAIN, tmp_path / "log", pace="lockstep"):
+        low_level = Robot(probe).answer(100)
+        assert probe.until(lambda: value(probe, "motors") == "damped")
+        assert low_level.states[-1].tick > 200
+        assert "no valid /lowcmd" in probe.status(NODE).message
+        low_level.answer(low_level.states[-1].tick + 100)
+        assert value(probe, "motors") == "commanded"
 
 
 def trajectory(probe, log):

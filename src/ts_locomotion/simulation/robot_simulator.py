@@ -1,5 +1,8 @@
 """The MuJoCo Go2 as a plain object: it takes the robot's commands and answers with its state."""
 
+# MuJoCo's names are made at run time, where pyright does not see them.
+# pyright: reportAttributeAccessIssue=false
+
 from dataclasses import dataclass
 from typing import NamedTuple
 
