@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,28 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 
 import ts_locomotion
 
+DOMAINS = 100
 CONFIGURE = Transition.TRANSITION_CONFIGURE
 CLEANUP = Transition.TRANSITION_CLEANUP
 ACTIVATE = Transition.TRANSITION_ACTIVATE
 DEACTIVATE = Transition.TRANSITION_DEACTIVATE
+
+
+def free_domains(count: int) -> list[int]:
+    """DDS domains in which nobody on this machine takes part."""
+    first = os.getpid() % DOMAINS
+    candidates = ((first + offset) % DOMAINS + 1 for offset in range(DOMAINS))
+    return list(islice(filter(_is_free, candidates), count))
+
+
+def _is_free(domain: int) -> bool:
+    # The port at which the first participant of a domain listens, by the DDSI-RTPS standard.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probing:
+        try:
+            probing.bind(("", 7410 + 250 * domain))
+        except OSError:
+            return False
+    return True
 
 
 class NodeProcess:

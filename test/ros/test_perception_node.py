@@ -1,38 +1,27 @@
 """The perception node through DDS: sees what the map knows, and is blind rather than wrong."""
 
+import feed
 import numpy as np
 import pytest
+from feed import LEVEL, MILLISECOND, robot_state
 from grid_map_msgs.msg import GridMap
 from nav_msgs.msg import Odometry
-from probe import Probe, running
+from probe import Probe, free_domains, running
 
 from ts_locomotion import perception, robot
 from ts_locomotion.elevation import ROW_MAJOR, ElevationMap
 from ts_locomotion.nodes import conversions, grid_map
-from ts_locomotion.nodes.conversions import Pose
 from ts_locomotion.nodes.grid_map import Terrain
 from ts_locomotion_msgs.msg import FootScans, RobotState
 
-DOMAIN = 31
-SHARED_DOMAIN = 32
-MILLISECOND = 1_000_000
-LEVEL = np.array([1.0, 0.0, 0.0, 0.0])
+DOMAIN, SHARED_DOMAIN = free_domains(2)
 PLACE = np.array([0.3, -0.2, 0.33])
 BUMPS = np.random.default_rng(1).uniform(-0.1, 0.1, (80, 60)).astype(np.float32)
 TERRAIN = ElevationMap(BUMPS, 0.05, (0.3, -0.2), (7, 11))
 
 
-def state(stamp: int) -> RobotState:
-    message = conversions.new_robot_state()
-    message.header.stamp = conversions.time_message(stamp)
-    message.orientation[:] = LEVEL
-    message.joint_positions[:] = robot.STAND_POSE
-    return message
-
-
-def odometry(stamp: int, frame: str = "odom") -> Odometry:
-    where = Pose(stamp, frame, PLACE, LEVEL)
-    return conversions.odometry_message(where, "base_link", np.zeros(3), np.zeros(3))
+def odometry(stamp: int) -> Odometry:
+    return feed.odometry(stamp, PLACE)
 
 
 def elevation(stamp: int, terrain: ElevationMap = TERRAIN, frame: str = "odom") -> GridMap:
@@ -64,7 +53,7 @@ class Perception:
         count = len(self.scans)
         self.odometry.publish(odometry(self.stamp))
         self.probe.spin(0.05)
-        self.states.publish(message or state(self.stamp))
+        self.states.publish(message or robot_state(self.stamp))
         assert self.probe.until(lambda: len(self.scans) > count), self.process.log
         return self.scans[-1]
 
@@ -125,7 +114,7 @@ def test_a_scan_holds_the_heights_around_the_feet_and_the_age_of_the_map(node):
 def test_only_the_first_robot_state_of_a_control_period_is_answered(node):
     node.scan()
     for offset in (4, 8, 12, 16):
-        node.states.publish(state(node.stamp + offset * MILLISECOND))
+        node.states.publish(robot_state(node.stamp + offset * MILLISECOND))
     node.probe.spin(0.3)
     assert len(node.scans) == 1
 
@@ -139,7 +128,7 @@ def test_without_a_map_the_scan_is_blind_and_says_so(node):
 
 def test_without_odometry_the_scan_is_blind(node):
     node.show(elevation(0))
-    node.states.publish(state(20 * MILLISECOND))
+    node.states.publish(robot_state(20 * MILLISECOND))
     assert node.probe.until(lambda: node.scans)
     assert_blind(node.scans[0])
     assert "no odometry" in node.probe.status("/perception").message
@@ -149,7 +138,7 @@ def test_with_old_odometry_the_scan_is_blind_until_it_comes_again(node):
     node.show(elevation(0))
     assert_sees(node.scan())
     node.stamp += 200 * MILLISECOND
-    node.states.publish(state(node.stamp))
+    node.states.publish(robot_state(node.stamp))
     assert node.probe.until(lambda: len(node.scans) == 2)
     assert_blind(node.scans[1])
     assert_sees(node.scan())
@@ -172,7 +161,7 @@ def test_time_that_goes_back_forgets_the_map(node):
     node.stamp = 1000 * MILLISECOND
     assert_sees(node.scan())
     node.stamp = 0
-    node.states.publish(state(0))
+    node.states.publish(robot_state(0))
     assert node.probe.until(lambda: len(node.scans) == 2)
     assert_blind(node.scans[1])
 
@@ -258,7 +247,7 @@ def test_unknown_cells_and_what_lies_outside_the_map_are_not_valid(node):
 
 
 def spoiled(**changes) -> RobotState:
-    message = state(0)
+    message = robot_state(0)
     for name, value in changes.items():
         setattr(message, name, value)
     return message
@@ -292,9 +281,9 @@ def test_a_malformed_robot_state_is_ignored(node, message, reason):
 def test_joints_in_another_order_are_reordered_by_name(node):
     node.show(elevation(0))
     asymmetric = robot.STAND_POSE + np.linspace(-0.2, 0.2, 12)
-    plain = state(0)
+    plain = robot_state(0)
     plain.joint_positions[:] = asymmetric
-    shuffled = state(0)
+    shuffled = robot_state(0)
     shuffled.joint_names = list(reversed(robot.JOINTS))
     shuffled.joint_positions[:] = asymmetric[::-1]
     scans = []
@@ -325,7 +314,7 @@ def test_in_lockstep_it_waits_for_the_odometry_of_the_same_stamp(probe, tmp_path
         node = Perception(probe, process)
         node.show(elevation(0))
         node.odometry.publish(odometry(0))
-        node.states.publish(state(20 * MILLISECOND))
+        node.states.publish(robot_state(20 * MILLISECOND))
         probe.spin(0.5)
         assert not node.scans
         node.odometry.publish(odometry(20 * MILLISECOND))
@@ -338,7 +327,7 @@ def test_in_lockstep_it_gives_up_waiting_for_odometry_that_never_comes(probe, tm
     with running("perception_node", DOMAIN, log, lockstep=True, lockstep_timeout=0.5) as process:
         node = Perception(probe, process)
         for tick in range(1, 4):
-            node.states.publish(state(tick * 20 * MILLISECOND))
+            node.states.publish(robot_state(tick * 20 * MILLISECOND))
             assert probe.until(lambda tick=tick: len(node.scans) == tick)
             assert_blind(node.scans[-1])
 

@@ -7,13 +7,13 @@ import bundles
 import numpy as np
 import onnx
 import pytest
-from probe import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE, Probe, running
+from probe import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE, Probe, free_domains, running
 
 from ts_locomotion import bundle
 from ts_locomotion.policy import PolicyStage
 from ts_locomotion_msgs.msg import Belief, JointTargets
 
-DOMAIN = 33
+DOMAIN, SHARED_DOMAIN = free_domains(2)
 
 
 def belief(tick: int, observation: np.ndarray, vector: np.ndarray) -> Belief:
@@ -52,11 +52,23 @@ def probe():
     probe.close()
 
 
-@pytest.fixture
-def policy(probe, tmp_path):
-    folder = bundles.write_blind(tmp_path / "tiny")
-    with running("policy_node", DOMAIN, tmp_path / "log", bundle=folder) as process:
+@pytest.fixture(scope="module")
+def common(tmp_path_factory):
+    probe = Probe(SHARED_DOMAIN)
+    place = tmp_path_factory.mktemp("policy")
+    folder = bundles.write_blind(place / "tiny")
+    with running("policy_node", SHARED_DOMAIN, place / "log", bundle=folder) as process:
         yield Policy(probe, process, folder)
+    probe.close()
+
+
+@pytest.fixture
+def policy(common):
+    common.probe.begin_again("/policy")
+    common.process.forget()
+    common.targets.clear()
+    common.tick = 0
+    return common
 
 
 def test_each_belief_is_answered_with_targets_of_its_stamp_and_sequence(policy):
@@ -85,12 +97,13 @@ def test_each_belief_is_answered_with_targets_of_its_stamp_and_sequence(policy):
     ],
 )
 def test_a_malformed_belief_is_ignored_with_a_bounded_warning(policy, observation, vector, reason):
+    before = int(policy.probe.value("/policy", "refused"))
     for _ in range(30):
         policy.ask(observation, vector)
     assert policy.answers()
     assert len(policy.targets) == 1
     assert reason in policy.probe.value("/policy", "last_refusal")
-    assert policy.probe.value("/policy", "refused") == "30"
+    assert int(policy.probe.value("/policy", "refused")) == before + 30
     assert 1 <= policy.process.log.count(reason) <= 5
 
 

@@ -15,7 +15,7 @@ from ts_locomotion.command import CommandLimits
 from ts_locomotion.contract import Contract
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.nodes import belief_conversions, bundles, conversions, parameters, spin
-from ts_locomotion.nodes.conversions import RobotSample, Scan
+from ts_locomotion.nodes.conversions import RobotSample, Scan, Targets
 from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health
 from ts_locomotion.nodes.parameters import setting
 from ts_locomotion.nodes.stage import StageNode
@@ -89,7 +89,7 @@ class BeliefNode(StageNode):
         self._contract = loaded.contract
         self._stage = BeliefStage(loaded, _limits(loaded.contract, settings))
         self._sees = loaded.contract.exteroception
-        self._join: TickJoin[Timed, Scan, Array] = TickJoin(
+        self._join: TickJoin[Timed, Scan, Targets] = TickJoin(
             sees=self._sees,
             lockstep=settings.lockstep,
             deadline_ns=round(settings.scan_deadline * 1e9),
@@ -148,9 +148,7 @@ class BeliefNode(StageNode):
 
     def _recall(self, message: JointTargets) -> None:
         targets = conversions.targets(message)
-        # An answer to what was believed before walking began says nothing of this walk.
-        if self._entered <= targets.stamp <= self._newest:
-            self._think(self._join.on_action(targets.stamp, targets.action))
+        self._think(self._join.on_action(targets.stamp, targets))
 
     def _obey(self, message: Twist) -> None:
         self._command = Command(self._newest, conversions.velocity_command(message))
@@ -159,7 +157,7 @@ class BeliefNode(StageNode):
         if time.monotonic() - self._progressed > self._settings.lockstep_timeout:
             self._think(self._join.give_up())
 
-    def _think(self, ready: Ready[Timed, Scan, Array] | None) -> None:
+    def _think(self, ready: Ready[Timed, Scan, Targets] | None) -> None:
         """Step the belief if all that its tick needs has come together."""
         if ready is None:
             return
@@ -168,14 +166,13 @@ class BeliefNode(StageNode):
             self._enter(ready)
         self._walking = sample.mode == Mode.WALK
         velocity, age = self._command_at(sample.stamp)
-        last_action = ready.last_action if self._entered < sample.stamp else None
         scans = belief_conversions.scans(ready.scan)
         try:
             believed, self._state = self._stage.step(
                 belief_conversions.batched(sample.sensed),
                 velocity,
                 age,
-                NO_ACTION if last_action is None else last_action[None],
+                self._last_action(ready.last_action),
                 scans,
                 self._state,
             )
@@ -187,12 +184,18 @@ class BeliefNode(StageNode):
         self._speak(sample, believed, belief_conversions.map_age(ready.scan))
         self.ticks.note(ticks.tick_of(sample.stamp), ready.sample.arrived)
 
-    def _enter(self, ready: Ready[Timed, Scan, Array]) -> None:
+    def _enter(self, ready: Ready[Timed, Scan, Targets]) -> None:
         """Walking is a pure function of what follows its beginning."""
         self._state = self._stage.initial_state()
         self._entered = ready.stamp
         if ready.restarted:
             self._command = None
+
+    def _last_action(self, targets: Targets | None) -> Array:
+        """The last answer of this walk; what was answered before its beginning is none of it."""
+        if targets is None or targets.stamp < self._entered:
+            return NO_ACTION
+        return targets.action[None]
 
     def _command_at(self, stamp: int) -> tuple[Array, float]:
         if self._command is None:
