@@ -11,7 +11,8 @@ from ts_locomotion.bundle import Bundle
 from ts_locomotion.errors import BundleMismatch
 from ts_locomotion.pipeline import Pipeline
 from ts_locomotion.training import export, run, tasks
-from ts_locomotion.training.evaluate import Trial, evaluate, table, wilson
+from ts_locomotion.training.course import Trial, wilson
+from ts_locomotion.training.evaluate import evaluate, table
 from ts_locomotion.training.train import train
 
 

@@ -184,14 +184,16 @@ class SightedEnvironment(Environment):
 _CHANGING = ("air_time", "wrench", "wrench_time", "scans")
 
 
-def scanner(physics: Physics, heights: HeightGrids) -> Sample:
-    """The true foot scans of all robots at this moment, at points that may be displaced."""
+def scanner(physics: Physics, heights: HeightGrids, robots: slice = slice(None)) -> Sample:
+    """The true foot scans of the robots at this moment, at points that may be displaced."""
     points = perception.scan_points(
-        physics.base_position, physics.orientation, physics.joint_positions
+        physics.base_position[robots],
+        physics.orientation[robots],
+        physics.joint_positions[robots],
     )
     x, y = points.x.astype(np.float32), points.y.astype(np.float32)
     foot = points.foot_height.astype(np.float32)[..., None]
-    terrain = physics.assignment[:, None, None]
+    terrain = physics.assignment[robots, None, None]
 
     def sample(displaced_x: Array, displaced_y: Array) -> Array:
         return heights.at(terrain, x + displaced_x, y + displaced_y) - foot

@@ -1,0 +1,256 @@
+"""The robots of one trial of an evaluation: on what, how they are asked to walk, how they did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+
+from ts_locomotion import observation, robot, rotation
+from ts_locomotion.contract import Contract
+from ts_locomotion.robot import Array
+from ts_locomotion.simulation import commands, physics, randomization, scene, terrain
+from ts_locomotion.simulation.commands import CommandRanges
+from ts_locomotion.simulation.physics import Physics
+from ts_locomotion.simulation.randomization import Domain
+from ts_locomotion.simulation.terrain import Terrain
+
+FALLEN_TILT = 1.0
+"""[rad]"""
+PUSH_INTERVAL = 5.0
+COMMAND_INTERVAL = 10.0
+AFTER = 2.0
+"""Flat ground that ends every lane, less what a robot must have crossed of it [m]."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One cell of the table: n robots do the same thing, each on its own terrain seed."""
+
+    name: str
+    terrain: str = "flat"
+    size: float = 0.0
+    """See terrain.KINDS [m]."""
+    speed: float | None = 0.6
+    """Along the lane [m/s]; None for random commands, which are renewed on the way."""
+    time: float = 20.0
+    push_speed: float = 0.0
+    """Largest change of v_x and of v_y every 5 s [m/s]."""
+    domain: Domain = field(default_factory=Domain)
+
+
+class Cell(NamedTuple):
+    """Result of a trial over n robots. Errors are means over the robots that did not fall."""
+
+    policy: str
+    trial: str
+    terrain: str
+    size: float
+    n: int
+    seeds: tuple[int, int]
+    """First and last terrain seed, of the eval stream."""
+    success: float
+    """Share that reached the end of the lane; without a lane, that did not fall."""
+    ci: tuple[float, float]
+    """Wilson's 95 % interval of the success."""
+    survival: float
+    error_x: float
+    """Mean |v_x - commanded| [m/s], both averaged over a gait period."""
+    error_y: float
+    error_turn: float
+    torque: float
+    """Root mean square [N m]."""
+    jerk: float
+    """Root mean square change of the action between control steps."""
+
+
+class Course:
+    """The robots of a trial, and what is noted of them."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        trial: Trial,
+        count: int,
+        seed: int,
+        options: scene.SceneOptions,
+        repeats: int = 1,
+    ) -> None:
+        """`count` robots on as many terrains, and each of them `repeats` times: one after all."""
+        self.trial, self.seed, self.terrain_count = trial, seed, count
+        self.rng = np.random.default_rng([seed, 77])
+        kind = trial.terrain
+        same = kind == "flat"
+        self.terrains = [
+            terrain.make(kind, trial.size, seed=seed + (0 if same else i), stream="eval")
+            for i in range(count)
+        ]
+        self.variations = [randomization.draw(trial.domain, self.rng) for _ in self.terrains]
+        models = [
+            self._model(place, variation, contract, options)
+            for place, variation in zip(self.terrains, self.variations, strict=True)
+        ]
+        self.count = count * repeats
+        substeps = round(contract.step_time / options.time_step)
+        limits = contract.command_limits
+        self.physics = Physics(models, np.arange(self.count) % count, substeps=substeps, threads=2)
+        self.ends = np.tile([place.bounds[1] - AFTER + 0.3 for place in self.terrains], repeats)
+        count = self.count
+        self.ranges = CommandRanges(limits["linear_x"], limits["linear_y"], limits["angular_z"])
+        self.step, self.steps = 0, round(trial.time / contract.step_time)
+        self.step_time = contract.step_time
+        self.period = round(1.0 / contract.gait.frequency_hz / contract.step_time)
+        self.fell = np.zeros(count, dtype=bool)
+        self.arrived = np.zeros(count, dtype=bool)
+        self.requested = np.zeros((count, 3))
+        self.left = np.zeros(count)
+        self.asked: list[Array] = []
+        self.walked: list[Array] = []
+        self.torques: list[Array] = []
+        self.actions: list[Array] = []
+        self._place()
+
+    @staticmethod
+    def _model(
+        place: Terrain,
+        variation: physics.Variation,
+        contract: Contract,
+        options: scene.SceneOptions,
+    ) -> mujoco.MjModel:
+        options = replace(
+            options,
+            actuators="position",
+            stiffness=float(contract.stiffness[0]),
+            damping=float(contract.damping[0]),
+            box_count=None if place.name == "flat" else terrain.BOX_LIMIT,
+            visual=False,
+        )
+        model = scene.compile_scene(place, options)
+        physics.vary(model, variation)
+        return model
+
+    def _place(self) -> None:
+        count = self.terrain_count
+        level = np.array([place.start_height for place in self.terrains])
+        x, y = self.rng.uniform(-0.3, 0.3, count), self.rng.uniform(-0.7, 0.7, count)
+        yaw = self.rng.uniform(-0.2, 0.2, count)
+        base = np.stack([x, y, level + robot.STAND_HEIGHT + 0.005], axis=1)
+        none = np.zeros(count)
+        quaternion = np.stack([np.cos(yaw / 2), none, none, np.sin(yaw / 2)], axis=1)
+        repeats = (self.count // count, 1)
+        self.physics.reset(
+            np.arange(self.count),
+            np.tile(base, repeats),
+            np.tile(quaternion, repeats),
+            robot.STAND_POSE,
+        )
+
+    def runs(self) -> bool:
+        """Whether time is left."""
+        return self.step < self.steps
+
+    def sense(self) -> observation.Proprioception:
+        """What the robots feel, with the noise of the observation table."""
+        terms = observation.TERMS
+
+        def noisy(name: str, value: Array) -> Array:
+            width = terms[name].noise
+            return value + self.rng.uniform(-width, width, value.shape)
+
+        # A small turn of the base moves projected gravity by its noise.
+        width = terms["projected_gravity"].noise / 2
+        turn = self.rng.uniform(-width, width, (self.count, 3))
+        orientation = _multiply(self.physics.orientation, turn)
+        return observation.Proprioception(
+            orientation,
+            noisy("angular_velocity", self.physics.angular_velocity),
+            noisy("joint_positions", self.physics.joint_positions),
+            noisy("joint_velocities", self.physics.joint_velocities),
+        )
+
+    def command(self) -> Array:
+        """Velocity commands (B, 3)."""
+        if self.trial.speed is None:
+            due = np.flatnonzero(self.left <= 0.0)
+            open_ground = np.zeros(len(due), dtype=bool)
+            self.requested[due], _ = commands.sample(self.ranges, open_ground, self.rng)
+            self.left[due] = COMMAND_INTERVAL
+            self.left -= self.step_time
+        else:
+            self.requested[:, 0] = self.trial.speed
+            yaw = rotation.yaw(self.physics.orientation)
+            self.requested[:, 2] = commands.hold_heading(self.ranges, self.requested, yaw)
+        return self.requested
+
+    def advance(self, targets: Array, action: Array) -> None:
+        """One control period, and what it shows."""
+        speed = self.trial.push_speed
+        if speed and self.step % round(PUSH_INTERVAL / self.step_time) == 100:
+            self.physics.base_velocity[:, :2] += self.rng.uniform(-speed, speed, (self.count, 2))
+        self.physics.step(targets)
+        self.step += 1
+        tilted = rotation.tilt(self.physics.orientation) > FALLEN_TILT
+        fell = tilted | (self.physics.base_contacts > 0) | self.physics.diverged()
+        self.fell |= fell & ~self.arrived
+        on_lane = self.trial.terrain != "flat"
+        if on_lane:
+            self.arrived |= ~self.fell & (self.physics.base_position[:, 0] > self.ends)
+        velocity = rotation.rotate_inverse(self.physics.orientation, self.physics.base_velocity)
+        turning = self.physics.angular_velocity[:, 2:]
+        self.walked.append(np.concatenate([velocity[:, :2], turning], axis=1))
+        self.asked.append(self.requested.copy())
+        self.torques.append(np.square(self.physics.joint_torques).mean(axis=1))
+        self.actions.append(action)
+
+    def result(self, policy: str, repeat: int = 0) -> Cell:
+        """The cell of the table for one of the repeats."""
+        chosen = np.arange(self.count) // self.terrain_count == repeat
+        succeeded = (self.arrived if self.trial.terrain != "flat" else ~self.fell)[chosen]
+        fell = self.fell[chosen]
+        kept = chosen & ~self.fell if not fell.all() else chosen
+        errors = np.abs(self._smooth(self.walked) - self._smooth(self.asked))[:, kept]
+        error = errors[self.period :].mean(axis=(0, 1))
+        change = np.diff(np.array(self.actions), axis=0)[:, kept]
+        wins = int(succeeded.sum())
+        return Cell(
+            policy=policy,
+            trial=self.trial.name,
+            terrain=self.trial.terrain,
+            size=self.trial.size,
+            n=len(fell),
+            seeds=(self.seed, self.seed + len(fell) - 1),
+            success=wins / len(fell),
+            ci=wilson(wins, len(fell)),
+            survival=float(1.0 - fell.mean()),
+            error_x=float(error[0]),
+            error_y=float(error[1]),
+            error_turn=float(error[2]),
+            torque=float(np.sqrt(np.mean(np.array(self.torques)[:, kept]))),
+            jerk=float(np.sqrt(np.mean(np.square(change)))),
+        )
+
+    def _smooth(self, samples: Sequence[Array]) -> Array:
+        """Running mean over a gait period. (T, B, 3) gives (T - period + 1, B, 3)."""
+        sums = np.cumsum(np.concatenate([np.zeros((1, self.count, 3)), samples]), axis=0)
+        return (sums[self.period :] - sums[: -self.period]) / self.period
+
+
+def wilson(wins: int, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval of a share."""
+    share = wins / count
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = (
+        z
+        / (1 + z * z / count)
+        * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    )
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def _multiply(quaternion: Array, turn: Array) -> Array:
+    """Quaternions (B, 4) turned by small half-angle vectors (B, 3) in the base frame."""
+    w, vector = quaternion[:, :1], quaternion[:, 1:]
+    scalar = w - (vector * turn).sum(axis=1, keepdims=True)
+    turned = np.concatenate([scalar, vector + w * turn + np.cross(vector, turn)], axis=1)
+    return turned / np.linalg.norm(turned, axis=1, keepdims=True)
