@@ -32,8 +32,8 @@ from ts_locomotion_msgs.srv import SetMode
 
 GUARD_PERIOD = 0.02
 STATE_PERIOD_MS = 2
-POLICY_PATIENCE = 1.0
-"""In lockstep a silent policy is waited for this wall time [s]."""
+POLICY_PATIENCE = 2.0
+"""In lockstep a silent policy is waited for this wall time [s], twice what belief waits."""
 DELIVERY = Duration(nanoseconds=100_000_000)
 
 

@@ -4,8 +4,12 @@ from typing import Protocol
 
 LOCKSTEP_REPEAT = 0.2
 """An unanswered state is published again after this wall time [s]."""
-LOCKSTEP_PATIENCE = 1.0
-"""A bridge silent for this wall time is not waited for, until it is heard again [s]."""
+LOCKSTEP_PATIENCE = 4.0
+"""A bridge silent for this wall time is not waited for, until it is heard again [s].
+
+Longer than the bridge waits for the policy (2 s) and belief for its peers (1 s): each has to give
+up before those who wait for it do.
+"""
 FAST_PATIENCE = 0.05
 """As fast as possible, a bridge silent for this wall time is not waited for either [s]."""
 LARGEST_LAG = 0.1
