@@ -90,7 +90,11 @@ def main() -> None:
     if not file.is_file():
         print(f"ts-demo: the course was not driven; see {output / 'graph.log'}", file=sys.stderr)
         sys.exit(1)
-    sys.exit(tell(Recording.load(file), options, cpu, output))
+    recording = Recording.load(file)
+    if not len(recording.time):
+        print(f"ts-demo: {recording.outcome}", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(tell(recording, options, cpu, output))
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:

@@ -65,8 +65,8 @@ class CourseSettings:
     )
 
 
-class GraphTimeoutError(LocomotionError):
-    """Something of the graph that the course needs does not answer."""
+class GraphError(LocomotionError):
+    """Something of the graph that the course needs does not answer, or cannot start."""
 
 
 class CourseNode(Node):
@@ -83,7 +83,7 @@ class CourseNode(Node):
         self._motion: Motion | None = None
         self._bent = False
         self._mode = Mode()
-        self._phases: dict[str, str] = {}
+        self._statuses: dict[str, DiagnosticStatus] = {}
         self._health = DiagnosticStatus(level=DiagnosticStatus.STALE)
         self._watching = False
         self._executor = EventsExecutor()
@@ -103,7 +103,7 @@ class CourseNode(Node):
         self._advance = self.create_client(Advance, "simulator/advance")
 
     def run(self) -> Outcome:
-        """Drive the whole course; raises GraphTimeoutError."""
+        """Drive the whole course; raises GraphError."""
         self._await_graph()
         while self.driver.outcome is Outcome.RUNNING:
             order = self.driver.decide(self._sight())
@@ -135,7 +135,11 @@ class CourseNode(Node):
         self._watching = True
 
     def _stages_are_active(self) -> bool:
-        return all(self._phases.get(self._full_name(stage)) == "active" for stage in STAGES)
+        statuses = [self._statuses.get(self._full_name(stage)) for stage in STAGES]
+        for status in statuses:
+            if status is not None and status.level >= DiagnosticStatus.ERROR:
+                raise GraphError(f"{status.name.rpartition('/')[2]} {status.message}")
+        return all(status is not None and _phase(status) == "active" for status in statuses)
 
     def _await_step(self) -> None:
         if self.settings.lockstep:
@@ -148,7 +152,7 @@ class CourseNode(Node):
         """Let the simulator run, and see everything up to the moment that it has reached."""
         answer = self._answer(self._advance.call_async(Advance.Request(duration=duration)))
         if not answer.success:
-            raise GraphTimeoutError(f"the simulator does not advance: {answer.message}")
+            raise GraphError(f"the simulator does not advance: {answer.message}")
         reached = round(answer.time * 1e9)
         period = 20_000_000
         self._await("odometry", lambda: self.stamp >= reached // period * period)
@@ -220,9 +224,9 @@ class CourseNode(Node):
             if not status.name.startswith(self._full_name("")):
                 continue
             name = status.name.removeprefix(self._full_name(""))
-            values = {item.key: item.value for item in status.values}
-            self._phases[status.name] = values.get("state", "")
-            self.logbook.diagnostics[name] = {"message": status.message, **values}
+            self._statuses[status.name] = status
+            figures = {item.key: item.value for item in status.values}
+            self.logbook.diagnostics[name] = {"message": status.message, **figures}
             if name == "health":
                 self._judge(status)
 
@@ -244,7 +248,7 @@ class CourseNode(Node):
         deadline = time.monotonic() + patience
         while not arrived():
             if time.monotonic() > deadline:
-                raise GraphTimeoutError(f"waited {patience:g} s in vain for {what}")
+                raise GraphError(f"waited {patience:g} s in vain for {what}")
             self._turn(0.2)
 
     def _spin_for(self, duration: float) -> None:
@@ -258,13 +262,17 @@ class CourseNode(Node):
         self._executor.spin_once(timeout_sec=timeout)
 
 
+def _phase(status: DiagnosticStatus) -> str:
+    return next((item.value for item in status.values if item.key == "state"), "")
+
+
 def main() -> None:
     """Entry point."""
     rclpy.init()
     node = CourseNode()
     try:
         outcome = node.run().value
-    except GraphTimeoutError as problem:
+    except GraphError as problem:
         outcome = str(problem)
     except (ExternalShutdownException, KeyboardInterrupt):
         outcome = "interrupted"
