@@ -60,8 +60,8 @@ class Logbook:
         self._orders[stamp] = command, leg
 
     def recording(self, outcome: str) -> Recording:
-        """Everything from the first order on."""
-        first = min(self._orders, default=0)
+        """Everything from the first order on; nothing without one."""
+        first = min(self._orders, default=float("inf"))
         stamps = np.array(sorted(stamp for stamp in self._motions if stamp >= first), dtype=int)
         motions = [self._motions[int(stamp)] for stamp in stamps]
         joints = _at(stamps, self._joints, np.zeros(len(JOINTS)))

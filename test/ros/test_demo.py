@@ -1,0 +1,75 @@
+"""ts-demo from end to end: what it writes, that lockstep repeats itself, and how it fails."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import bundles
+import pytest
+
+DOMAIN = 64
+PATIENCE = 240.0
+STARTER = "from ts_locomotion.demo.main import main; main()"
+
+
+def demo(output: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "ROS_DOMAIN_ID": str(DOMAIN),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", STARTER, "--output", str(output), *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+def report(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "report.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundles.write_blind(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def test_two_runs_in_lockstep_with_one_seed_are_the_same_run(bundle: Path, tmp_path: Path):
+    words = ("--policy", str(bundle), "--duration", "3", "--lockstep", "--no-film", "--seed", "5")
+    for name in ("first", "second"):
+        ended = demo(tmp_path / name, "--terrain", "rough", *words)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    first, second = report(tmp_path / "first"), report(tmp_path / "second")
+    assert len(first["trajectory"]["time"]) > 90
+    assert first["trajectory"] == second["trajectory"]
+    assert first["legs"] == second["legs"]
+    assert first["healthy"]
+    assert first["missed_ticks"] == 0
+    assert first["seed"] == "5"
+    assert set(first["cpu_percent"]) >= {"simulator", "go2_bridge", "belief", "policy"}
+
+
+def test_in_real_time_it_writes_report_plot_film_and_log(bundle: Path, tmp_path: Path):
+    words = ("--policy", str(bundle), "--terrain", "flat", "--duration", "1")
+    ended = demo(tmp_path / "out", *words)
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"report.json", "run.png", "walk.gif", "recording.npz", "graph.log"}
+    told = report(tmp_path / "out")
+    assert ended.returncode == (0 if told["healthy"] and told["falls"] == 0 else 1)
+    assert told["outcome"] in ended.stdout
+
+
+def test_a_policy_that_does_not_exist_is_named_and_fails(tmp_path: Path):
+    ended = demo(tmp_path / "out", "--policy", "nowhere")
+    assert ended.returncode == 1
+    assert "nowhere" in ended.stderr
+
+
+def test_a_terrain_that_does_not_exist_is_refused_with_the_valid_ones(tmp_path: Path):
+    ended = demo(tmp_path / "out", "--terrain", "moon")
+    assert ended.returncode == 2
+    assert "stairs_up" in ended.stderr
