@@ -5,37 +5,40 @@ from collections.abc import Mapping
 import numpy as np
 
 from ts_locomotion import unitree
-from ts_locomotion.robot import Array
 
-CAPACITY = 200_000
-"""Samples kept of each figure; further ones replace the oldest."""
-PERCENTILES = {"p50": 50.0, "p99": 99.0, "p999": 99.9, "max": 100.0}
+BIN = 2e-5
+"""Resolution of the percentiles [s]."""
+BINS = 10_000
+"""Durations beyond `BINS` bins, 0.2 s, are told apart only by their maximum."""
+PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 
 
-class Samples:
-    """The latest `CAPACITY` durations of one kind [s]."""
+class Durations:
+    """Percentiles of any number of durations, asked for in a time that does not grow."""
 
     def __init__(self) -> None:
-        self._values = np.zeros(CAPACITY, np.float32)
+        self._bins = np.zeros(BINS, np.int64)
         self.count = 0
+        self.longest = 0.0
 
     def add(self, value: float) -> None:
         """One more duration [s]."""
-        self._values[self.count % CAPACITY] = value
+        self._bins[min(int(value / BIN), BINS - 1)] += 1
         self.count += 1
+        self.longest = max(self.longest, value)
 
-    @property
-    def values(self) -> Array:
-        """Those kept, in no order. Shape (N,)."""
-        return self._values[: min(self.count, CAPACITY)]
+    def percentile(self, share: float) -> float:
+        """The duration that `share` of all do not exceed, up to one bin more [s]."""
+        index = int(np.searchsorted(self._bins.cumsum(), share * self.count))
+        return self.longest if index == BINS - 1 else min((index + 1) * BIN, self.longest)
 
     def percentiles(self, prefix: str) -> dict[str, object]:
-        """`prefix`_p50, _p99, _p999 and _max [ms]; empty while there is no sample."""
+        """`prefix`_p50, _p99, _p999 and _max [ms]; empty while there is no duration."""
         if not self.count:
             return {}
-        figures = np.percentile(self.values, list(PERCENTILES.values())) * 1e3
-        names = (f"{prefix}_{name}" for name in PERCENTILES)
-        return dict(zip(names, (f"{figure:.3f}" for figure in figures), strict=True))
+        figures = {name: self.percentile(share) for name, share in PERCENTILES.items()}
+        figures["max"] = self.longest
+        return {f"{prefix}_{name}": f"{figure * 1e3:.3f}" for name, figure in figures.items()}
 
 
 class CommandTiming:
@@ -45,8 +48,8 @@ class CommandTiming:
     """
 
     def __init__(self) -> None:
-        self.ages = Samples()
-        self.periods = Samples()
+        self.ages = Durations()
+        self.periods = Durations()
         self.control_ticks = 0
         self.missed_ticks = 0
         self._open: tuple[int, float] | None = None

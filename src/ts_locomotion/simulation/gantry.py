@@ -1,10 +1,14 @@
 """The crane a robot hangs on until its policy runs: it holds the base, lowers it and lets go."""
 
+# mujoco ships no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 
-from ts_locomotion import robot, rotation
+from ts_locomotion import robot
 from ts_locomotion.robot import Array
 
 LOWERED_AT = 0.8
@@ -70,9 +74,11 @@ class Gantry:
         force[2] += self._weight
         w, vector = pose[3], pose[4:7]
         torque_in_base = -2 * options.angular_stiffness * np.sign(w) * vector
-        torque_in_base = torque_in_base - options.angular_damping * velocity[3:]
+        torque_in_base -= options.angular_damping * velocity[3:]
+        torque = np.empty(3)
+        mujoco.mju_rotVecQuat(torque, torque_in_base, pose[3:7])
         support = min(1.0, (1.0 - lowered) / (1.0 - LOWERED_AT))
-        return support * np.concatenate([force, rotation.rotate(pose[3:7], torque_in_base)])
+        return support * np.concatenate([force, torque])
 
     def _lowered(self, time: float) -> float:
         if self._released_at is None:
