@@ -9,7 +9,7 @@ from torch import Tensor
 from ts_locomotion.training import tasks
 from ts_locomotion.training.overrides import override
 from ts_locomotion.training.runner import Runner
-from ts_locomotion.training.teacher_student import TeacherStudentPPO
+from ts_locomotion.training.teacher_student import TeacherStudentPPO, interleaved
 from ts_locomotion.training.train import build
 
 Parameters = dict[str, Tensor]
@@ -43,7 +43,7 @@ def changed(before: Parameters, runner: Runner) -> set[str]:
 def test_reinforcement_trains_policy_privilege_encoder_and_std_but_not_the_history_encoder(runner):
     before, ppo = snapshot(runner), algorithm(runner)
     rollout = ppo._rollout()
-    for batch in ppo._batches(2):
+    for batch in ppo._batches(2, ppo._own_samples()):
         ppo._learn_policy(rollout, batch)
     assert changed(before, runner) == {"mlp", "privilege_encoder", "distribution"}
 
@@ -51,7 +51,7 @@ def test_reinforcement_trains_policy_privilege_encoder_and_std_but_not_the_histo
 def test_regression_trains_the_history_encoder_alone(runner):
     before, ppo = snapshot(runner), algorithm(runner)
     rollout = ppo._rollout()
-    for batch in ppo._batches(1):
+    for batch in ppo._batches(1, ppo._all_samples()):
         ppo._learn_history(rollout, batch)
     assert changed(before, runner) == {"history_encoder"}
 
@@ -59,7 +59,7 @@ def test_regression_trains_the_history_encoder_alone(runner):
 def test_regression_brings_the_student_closer_to_the_teacher(runner):
     ppo = algorithm(runner)
     rollout = ppo._rollout()
-    errors = [ppo._learn_history(rollout, batch) for batch in ppo._batches(60)]
+    errors = [ppo._learn_history(rollout, batch) for batch in ppo._batches(60, ppo._all_samples())]
     assert sum(errors[-8:]) < 0.7 * sum(errors[:8])
 
 
@@ -67,7 +67,7 @@ def test_the_pull_on_the_latent_reaches_the_teacher_only(runner):
     ppo = algorithm(runner)
     ppo.latent_regularization = 1.0
     rollout = ppo._rollout()
-    ppo._regularization(rollout, next(ppo._batches(1))).backward()
+    ppo._regularization(rollout, next(ppo._batches(1, ppo._all_samples()))).backward()
     assert all(p.grad is None for p in ppo.student.history_encoder.parameters())
     assert any(p.grad is not None for p in ppo.student.privilege_encoder.parameters())
 
@@ -114,3 +114,22 @@ def test_normalisers_learn_after_the_update(runner):
     ppo.update()
     samples = runner.steps_of_iteration
     assert all(normalizer.count == samples for normalizer in normalizers)
+
+
+def test_students_are_spread_evenly_over_the_environments():
+    assert interleaved(0.25, 8).tolist() == [3, 7]
+    assert interleaved(0.0, 8).tolist() == []
+    assert interleaved(0.125, 256).diff().unique().tolist() == [8]
+
+
+def test_a_student_acts_on_its_own_latent_and_reinforcement_leaves_its_samples_out(runner):
+    ppo, obs = algorithm(runner), runner.env.get_observations()
+    assert ppo.students.tolist() == [7]
+    with torch.no_grad():
+        ppo.student.distribution.std_param[:] = 0.0  # type: ignore
+        ppo.student.distribution.std_range[0] = 0.0  # type: ignore
+        actions = ppo.act(obs)
+        assert torch.allclose(actions[7], ppo.student.act_as_student(obs)[7], atol=1e-4)
+        assert torch.allclose(actions[0], ppo.student(obs)[0], atol=1e-4)
+    own = ppo._own_samples()
+    assert len(own) == 7 * 6 and not (own % 8 == 7).any()

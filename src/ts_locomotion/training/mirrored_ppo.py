@@ -69,7 +69,8 @@ class MirroredPPO(PPO):
 
     def _learn(self, rollout: Rollout) -> dict[str, float]:
         losses = [
-            self._learn_policy(rollout, batch) for batch in self._batches(self.num_learning_epochs)
+            self._learn_policy(rollout, batch)
+            for batch in self._batches(self.num_learning_epochs, self._own_samples())
         ]
         names = ("surrogate", "value", "entropy", "kl", "regularization")
         return dict(zip(names, torch.tensor(losses).mean(0).tolist(), strict=True))
@@ -87,10 +88,17 @@ class MirroredPPO(PPO):
             stored.advantages.flatten(),
         )
 
-    def _batches(self, epochs: int) -> Iterator[Tensor]:
-        size = self.storage.num_envs * self.storage.num_transitions_per_env
+    def _all_samples(self) -> Tensor:
+        """Indices of all transitions, those of one step together."""
+        return torch.arange(self.storage.num_envs * self.storage.num_transitions_per_env)
+
+    def _own_samples(self) -> Tensor:
+        """Indices of the transitions that the trained policy acted in."""
+        return self._all_samples()
+
+    def _batches(self, epochs: int, samples: Tensor) -> Iterator[Tensor]:
         for _ in range(epochs):
-            yield from torch.randperm(size).chunk(self.num_mini_batches)
+            yield from samples[torch.randperm(len(samples))].chunk(self.num_mini_batches)
 
     def _learn_policy(self, rollout: Rollout, batch: Tensor) -> tuple[float, ...]:
         mirrored = torch.rand(len(batch), 1) < self.mirror.share

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.environment import EnvironmentConfig
+from ts_locomotion.simulation.rewards import Shape
 from ts_locomotion.training.belief_tasks import BeliefTask, go2_belief, go2_belief_tiny
 
 
@@ -34,7 +35,7 @@ class Algorithm:
     gamma: float = 0.99
     lam: float = 0.95
     value_loss_coef: float = 1.0
-    entropy_coef: float = 0.001
+    entropy_coef: float = 0.002
     learning_rate: float = 1e-3
     learning_rate_bounds: tuple[float, float] = (1e-5, 1e-3)
     critic_learning_rate: float = 1e-3
@@ -42,8 +43,10 @@ class Algorithm:
     desired_kl: float = 0.012
     encoder_learning_rate: float = 1e-3
     encoder_epochs: int = 1
-    latent_regularization: float = 0.3
+    latent_regularization: float = 0.1
     """Pull of the teacher's latent towards what the student can know."""
+    student_share: float = 0.125
+    """Environments in which the student acts, for its own regression."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,15 @@ def go2_ts() -> Task:
         "one-stage teacher-student (RLvRL): blind over stairs, blocks and rough ground",
         steps=10_000_000,
         environment=EnvironmentConfig(
+            gait_frequency_hz=2.5,
+            shape=Shape(overlift=0.5),
             grounds=(
-                Ground("flat", share=6, variants=48),
+                Ground("flat", share=5, variants=48),
                 Ground("rough", easiest=0.01, hardest=0.08),
                 Ground("slope", easiest=0.03, hardest=0.35),
-                Ground("stairs_up", share=2, easiest=0.02, hardest=0.14),
+                Ground("stairs_up", share=3, easiest=0.02, hardest=0.14),
                 Ground("stairs_down", easiest=0.02, hardest=0.14),
-                Ground("blocks", easiest=0.02, hardest=0.14),
+                Ground("blocks", share=2, easiest=0.02, hardest=0.14),
             )
         ),
     )

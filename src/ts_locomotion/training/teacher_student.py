@@ -2,6 +2,8 @@
 
 The policy acts with the privilege encoder's latent and PPO trains actor, critic and privilege
 encoder. The history encoder learns the latent by regression, without a gradient into the teacher.
+In a share of the environments the student acts: the regression needs the states that its own
+errors lead to, reinforcement learning leaves them out.
 """
 
 from collections.abc import Iterable
@@ -9,6 +11,7 @@ from collections.abc import Iterable
 import torch
 from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
+from tensordict import TensorDict
 from torch import Tensor, nn
 
 from ts_locomotion.training.mirrored_ppo import MirroredPPO, Rollout
@@ -27,15 +30,27 @@ class TeacherStudentPPO(MirroredPPO):
         encoder_learning_rate: float,
         encoder_epochs: int,
         latent_regularization: float,
+        student_share: float,
         **kwargs,
     ) -> None:
         self.student = actor
         super().__init__(actor, critic, storage, **kwargs)
         self.encoder_epochs = encoder_epochs
         self.latent_regularization = latent_regularization
+        self.students = interleaved(student_share, storage.num_envs)
         self.encoder_optimizer = torch.optim.Adam(
             actor.history_encoder.parameters(), lr=encoder_learning_rate, fused=True
         )
+
+    def act(self, obs: TensorDict) -> Tensor:
+        """Sample actions (B, J), those of the students from the latent they can know."""
+        actions = super().act(obs)
+        if len(self.students):
+            mean = self.student.act_as_student(obs[self.students])
+            actions[self.students] = mean + self.actor.output_std[self.students] * torch.randn(
+                mean.shape
+            )
+        return actions
 
     def policy_parameters(self) -> Iterable[nn.Parameter]:
         """Parameters of the actor that reinforcement learning trains."""
@@ -44,9 +59,15 @@ class TeacherStudentPPO(MirroredPPO):
     def _learn(self, rollout: Rollout) -> dict[str, float]:
         losses = super()._learn(rollout)
         errors = [
-            self._learn_history(rollout, batch) for batch in self._batches(self.encoder_epochs)
+            self._learn_history(rollout, batch)
+            for batch in self._batches(self.encoder_epochs, self._all_samples())
         ]
         return losses | {"encoder": sum(errors) / len(errors)}
+
+    def _own_samples(self) -> Tensor:
+        own = torch.ones(self.storage.num_transitions_per_env, self.storage.num_envs)
+        own[:, self.students] = 0.0
+        return own.flatten().nonzero().squeeze(1)
 
     def _regularization(self, rollout: Rollout, batch: Tensor) -> Tensor:
         """How far the teacher's latent is from what the student can know."""
@@ -81,3 +102,10 @@ class TeacherStudentPPO(MirroredPPO):
         """Restore what `save` returned."""
         self.encoder_optimizer.load_state_dict(loaded_dict["encoder_optimizer_state_dict"])
         return super().load(loaded_dict, load_cfg, strict)
+
+
+def interleaved(share: float, count: int) -> Tensor:
+    """Numbers of the environments that are a `share` of `count`, spread evenly."""
+    return torch.arange(count)[
+        (torch.arange(1, count + 1) * share).floor().diff(prepend=torch.zeros(1)) > 0
+    ]
