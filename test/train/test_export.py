@@ -10,7 +10,7 @@ from ts_locomotion import bundle
 from ts_locomotion.bundle import Bundle
 from ts_locomotion.errors import BundleMismatch
 from ts_locomotion.pipeline import Pipeline
-from ts_locomotion.training import export, run, tasks
+from ts_locomotion.training import export, onnx_graph, run, tasks
 from ts_locomotion.training.course import Trial, wilson
 from ts_locomotion.training.evaluate import evaluate, table
 from ts_locomotion.training.train import train
@@ -66,7 +66,7 @@ def test_a_graph_that_differs_from_torch_is_refused(trained, tmp_path):
     task, actor, _ = run.load_actor(trained)
     belief, policy = export.graphs_of(task, actor)
     export.write(policy, tmp_path)
-    assert export.check_parity(policy, tmp_path) <= export.PARITY
+    assert export.check_parity(policy, tmp_path) <= onnx_graph.PARITY
     with torch.no_grad():
         actor.mlp[0].bias += 0.1  # type: ignore
     with pytest.raises(BundleMismatch, match="differs from torch"):

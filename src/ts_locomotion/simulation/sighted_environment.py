@@ -11,6 +11,7 @@ from ts_locomotion.robot import Array
 from ts_locomotion.simulation import measurement
 from ts_locomotion.simulation.environment import Environment, EnvironmentConfig, Robots
 from ts_locomotion.simulation.height_noise import HeightNoise, HeightNoiseConfig, Sample
+from ts_locomotion.simulation.measurement import Body
 from ts_locomotion.simulation.physics import Physics
 from ts_locomotion.simulation.rewards import Motion
 from ts_locomotion.simulation.terrain import HeightGrids
@@ -31,6 +32,10 @@ PRIVILEGED: Mapping[str, int] = {
 """What the belief teacher is told: the 50 entries of Miki et al. 2022, table S3, and the base
 velocity, which their robot estimates and a Go2 does not."""
 
+FORCE_SCALE = 100.0
+"""Of foot forces [N]."""
+WRENCH_SCALE = np.array([[25.0], [4.0]])
+"""Of force [N] and torque [N m] on the base."""
 HOLE = 0.2
 """Ground that lies further below a sole is a hole to step over and counts as this deep [m]."""
 
@@ -156,29 +161,8 @@ class SightedEnvironment(Environment):
         )
 
     def _privileged(self) -> Array:
-        """What only simulation knows, of order one, in the order of PRIVILEGED. Shape (B, K)."""
-        physics, body = self.physics, self._body
-        friction = self.bank.privileged["friction"][physics.assignment]
-        force, torque = np.split(self.wrench, 2, axis=1)
-        terms = {
-            "contacts": body.contacts,
-            "foot_forces": _levelled(physics.foot_forces / 100.0, body.yaw),
-            "foot_normals": measurement.ground_normals(body.grids),
-            "foot_friction": np.repeat(friction, 4, axis=1),
-            "thigh_contacts": physics.thigh_contacts > 0,
-            "shank_contacts": physics.calf_contacts > 0,
-            "external_wrench": np.concatenate(
-                [
-                    _levelled(force[:, None] / 25.0, body.yaw),
-                    _levelled(torque[:, None] / 4.0, body.yaw),
-                ],
-                axis=1,
-            ),
-            "air_time": np.minimum(self.air_time, 1.0),
-            "linear_velocity": body.linear_velocity,
-        }
-        columns = [terms[name].reshape(self.count, -1) for name in PRIVILEGED]
-        return np.concatenate(columns, axis=1).astype(np.float32)
+        friction = self.bank.privileged["friction"][self.physics.assignment]
+        return privileged(self.physics, self._body, friction, self.air_time)
 
 
 _CHANGING = ("air_time", "wrench", "wrench_time", "scans")
@@ -199,6 +183,27 @@ def scanner(physics: Physics, heights: HeightGrids, robots: slice = slice(None))
         return heights.at(terrain, x + displaced_x, y + displaced_y) - foot
 
     return sample
+
+
+def privileged(physics: Physics, body: Body, friction: Array, air_time: Array) -> Array:
+    """What only simulation knows, of order one, in the order of PRIVILEGED. Shape (B, K).
+
+    Friction (B, 1) as of randomization.privileged, air time of the feet (B, F) [s].
+    """
+    wrench = physics.base_wrench.reshape(-1, 2, 3) / WRENCH_SCALE
+    terms = {
+        "contacts": body.contacts,
+        "foot_forces": _levelled(physics.foot_forces / FORCE_SCALE, body.yaw),
+        "foot_normals": measurement.ground_normals(body.grids),
+        "foot_friction": np.repeat(friction, 4, axis=1),
+        "thigh_contacts": physics.thigh_contacts > 0,
+        "shank_contacts": physics.calf_contacts > 0,
+        "external_wrench": _levelled(wrench, body.yaw),
+        "air_time": np.minimum(air_time, 1.0),
+        "linear_velocity": body.linear_velocity,
+    }
+    columns = [terms[name].reshape(physics.count, -1) for name in PRIVILEGED]
+    return np.concatenate(columns, axis=1).astype(np.float32)
 
 
 def _levelled(vectors: Array, yaw: Array) -> Array:

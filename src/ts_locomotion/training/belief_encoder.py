@@ -101,7 +101,7 @@ class BeliefStudent(nn.Module):
         self.skip_head = MLP(hidden, FEET * POINTS, tuple(decoder), ACTIVATION)
         self.privileged_decoder = MLP(hidden, privileged, tuple(decoder), ACTIVATION)
         self.mlp = MLP(size + belief, 12, _hidden_sizes(teacher.mlp), ACTIVATION)
-        self.state_size, self.gate_size = hidden * layers, gate
+        self.state_size, self.gate_size, self.belief_size = hidden * layers, gate, belief
         self._copy(teacher)
 
     def step(self, senses: Senses, state: Tensor) -> tuple[Tensor, Tensor, Believed]:

@@ -1,5 +1,8 @@
 """The robots of one trial of an evaluation: on what, how they are asked to walk, how they did."""
 
+# mujoco ships no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple

@@ -1,52 +1,42 @@
 """`ts-export`: from a training run to a model bundle that needs no torch."""
 
 import argparse
-import logging
 import sys
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import onnxruntime
-import torch
-from torch import Tensor, nn
 
 from ts_locomotion import bundle, observation
 from ts_locomotion.contract import Contract, Gait
-from ts_locomotion.errors import BundleMismatch, LocomotionError
+from ts_locomotion.errors import LocomotionError
+from ts_locomotion.training import belief_export, run
+from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.networks import BeliefGraph, PolicyGraph, TeacherStudentActor
+from ts_locomotion.training.onnx_graph import Graph, check_parity, write
 from ts_locomotion.training.run import load_actor, read_record
 from ts_locomotion.training.tasks import Task
 
-PARITY = 1e-5
-"""Largest difference of an output between torch and ONNX."""
-
-
-class Graph(NamedTuple):
-    """A network with the names and sizes of its ports, float32 and batched."""
-
-    file: str
-    network: nn.Module
-    inputs: Mapping[str, int]
-    outputs: Sequence[str]
-
 
 def export(
-    run: Path, folder: Path, name: str | None = None, scores: Mapping[str, Any] | None = None
+    source: Path, folder: Path, name: str | None = None, scores: Mapping[str, Any] | None = None
 ) -> Contract:
     """Write the bundle of a run. Raises BundleMismatch if ONNX differs from torch."""
-    record = read_record(run)
-    task, actor, steps = load_actor(run)
+    record = read_record(source)
+    task = run.task_of(record)
+    training = {key: record[key] for key in ("command", "seed", "commit", "versions")}
+    about = (name or folder.name, training, scores or {})
+    if isinstance(task, BeliefTask):
+        graphs, contract = belief_export.describe(task, source, *about)
+    else:
+        task, actor, steps = load_actor(source)
+        training["steps"] = steps
+        graphs, contract = graphs_of(task, actor), contract_of(task, *about)
     folder.mkdir(parents=True, exist_ok=True)
-    graphs = graphs_of(task, actor)
     for graph in graphs:
         write(graph, folder)
         check_parity(graph, folder)
-    told = {key: record[key] for key in ("command", "seed", "commit", "versions")}
-    training = told | {"steps": steps}
-    contract = contract_of(task, name or folder.name, training, scores or {})
     written = bundle.write_contract(folder, contract)
     bundle.load(folder)
     return written
@@ -97,50 +87,6 @@ def graphs_of(task: Task, actor: TeacherStudentActor) -> tuple[Graph, Graph]:
         ),
         Graph("policy.onnx", PolicyGraph(actor), policy_inputs, ("action",)),
     )
-
-
-def write(graph: Graph, folder: Path) -> None:
-    """Write one ONNX file with a free batch axis."""
-    batch = torch.export.Dim("batch")
-    # The exporter tells of packages that it misses and this package does not need.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            graph.network.eval(),
-            _samples(graph, 2),
-            str(folder / graph.file),
-            input_names=list(graph.inputs),
-            output_names=list(graph.outputs),
-            dynamic_shapes=tuple({0: batch} for _ in graph.inputs),
-            opset_version=18,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-
-
-def check_parity(graph: Graph, folder: Path, batch: int = 64) -> float:
-    """Largest difference between torch and ONNX on random inputs; too much is refused."""
-    session = onnxruntime.InferenceSession(
-        str(folder / graph.file), providers=["CPUExecutionProvider"]
-    )
-    samples = _samples(graph, batch)
-    with torch.no_grad():
-        expected = graph.network(*samples)
-    expected = expected if isinstance(expected, tuple) else (expected,)
-    feeds = {name: sample.numpy() for name, sample in zip(graph.inputs, samples, strict=True)}
-    outputs = session.run(list(graph.outputs), feeds)
-    pairs = zip(outputs, expected, strict=True)
-    error = max(float(np.abs(np.asarray(a) - b.numpy()).max()) for a, b in pairs)
-    if error > PARITY:
-        raise BundleMismatch(f"{graph.file}: differs from torch by {error:.2g}, limit {PARITY}")
-    return error
-
-
-def _samples(graph: Graph, batch: int) -> tuple[Tensor, ...]:
-    random = torch.Generator().manual_seed(0)
-    return tuple(torch.randn(batch, size, generator=random) for size in graph.inputs.values())
 
 
 def main(arguments: list[str] | None = None) -> int:

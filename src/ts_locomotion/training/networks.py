@@ -5,6 +5,7 @@ Letters: B batch, N_p policy observation, N_b history frame, H frames, K privile
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Protocol
 
 import torch
 from rsl_rl.models import MLPModel
@@ -121,10 +122,24 @@ class BeliefGraph(nn.Module):
         return self.encoder(history), state_out
 
 
+class Acting(Protocol):
+    """What a policy graph takes from a network."""
+
+    @property
+    def obs_normalizer(self) -> nn.Module:
+        """Of the observation."""
+        ...
+
+    @property
+    def mlp(self) -> nn.Module:
+        """From the normalised observation beside the belief to the action."""
+        ...
+
+
 class PolicyGraph(nn.Module):
     """The deployed policy: observation and belief in, deterministic action out."""
 
-    def __init__(self, actor: TeacherStudentActor) -> None:
+    def __init__(self, actor: Acting) -> None:
         super().__init__()
         self.normalizer = actor.obs_normalizer
         self.mlp = actor.mlp

@@ -2,7 +2,7 @@
 
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -51,11 +51,14 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{folder} holds no training run: no {RECORD}") from error
 
 
+def task_of(record: Mapping[str, Any]) -> AnyTask:
+    """The task of a record as it was then, whatever it has become since."""
+    return from_plain(tasks.make(record["name"]), record["task"])
+
+
 def load_actor(folder: Path) -> tuple[Task, TeacherStudentActor, int]:
     """Task, trained actor and environment steps of a run."""
-    record = read_record(folder)
-    # As it was then, whatever the task has become since.
-    task = from_plain(tasks.make(record["name"]), record["task"])
+    task = task_of(read_record(folder))
     if not isinstance(task, Task):
         raise ConfigurationError(f"{folder} holds a {task.name}, which is not teacher-student")
     state = checkpoint.load(folder / CHECKPOINT)

@@ -1,0 +1,84 @@
+"""What a bundle of the belief task consists of."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ts_locomotion import observation, perception
+from ts_locomotion.contract import Contract, Gait
+from ts_locomotion.simulation.sighted_environment import PRIVILEGED
+from ts_locomotion.training import belief_student, run
+from ts_locomotion.training.belief_encoder import BeliefStudent, StudentGraph
+from ts_locomotion.training.belief_tasks import BeliefTask
+from ts_locomotion.training.networks import PolicyGraph
+from ts_locomotion.training.onnx_graph import Graph
+
+
+def describe(
+    task: BeliefTask,
+    source: Path,
+    name: str,
+    training: Mapping[str, Any],
+    scores: Mapping[str, Any],
+) -> tuple[tuple[Graph, Graph], Contract]:
+    """Networks and contract of the student that was trained into the folder `source`."""
+    student, steps = belief_student.load(task, source / run.STUDENT)
+    told = dict(training) | {"steps": task.steps, "student_steps": steps}
+    return graphs_of(task, student), contract_of(task, student, name, told, scores)
+
+
+def graphs_of(task: BeliefTask, student: BeliefStudent) -> tuple[Graph, Graph]:
+    """The two networks of a bundle."""
+    size = observation.size(task.environment.policy_terms)
+    scans = {"heights": perception.SCAN_SIZE, "valid": perception.SCAN_SIZE, "map_age": 1}
+    return (
+        Graph(
+            "belief.onnx",
+            StudentGraph(student),
+            {"observation": size, **scans, "state": student.state_size},
+            ("belief", "state_out", "gate", "heights_out", "privileged"),
+        ),
+        Graph(
+            "policy.onnx",
+            PolicyGraph(student),
+            {"observation": size, "belief": student.belief_size},
+            ("action",),
+        ),
+    )
+
+
+def contract_of(
+    task: BeliefTask,
+    student: BeliefStudent,
+    name: str,
+    training: Mapping[str, Any],
+    scores: Mapping[str, Any],
+) -> Contract:
+    """The promise that travels with the weights."""
+    config, ranges = task.environment, task.environment.commands
+    return Contract(
+        name=name,
+        task=task.name,
+        stiffness=np.full(12, config.stiffness),
+        damping=np.full(12, config.damping),
+        action_scale=np.full(12, config.action_scale),
+        action_clip=config.action_clip,
+        belief_observation=config.policy_terms,
+        policy_observation=config.policy_terms,
+        exteroception=True,
+        state_size=student.state_size,
+        belief_size=student.belief_size,
+        gate_size=student.gate_size,
+        reconstructed_heights=True,
+        privileged=PRIVILEGED,
+        command_limits={
+            "linear_x": ranges.linear_x,
+            "linear_y": ranges.linear_y,
+            "angular_z": ranges.angular_z,
+        },
+        gait=Gait(config.gait_frequency_hz),
+        training=dict(training),
+        scores=dict(scores),
+    )

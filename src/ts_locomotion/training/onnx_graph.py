@@ -1,0 +1,70 @@
+"""From a torch network to an ONNX file that computes the same."""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from ts_locomotion.errors import BundleMismatch
+
+PARITY = 1e-5
+"""Largest difference of an output between torch and ONNX."""
+
+
+class Graph(NamedTuple):
+    """A network with the names and sizes of its ports, float32 and batched."""
+
+    file: str
+    network: nn.Module
+    inputs: Mapping[str, int]
+    outputs: Sequence[str]
+
+
+def write(graph: Graph, folder: Path) -> None:
+    """Write one ONNX file with a free batch axis."""
+    batch = torch.export.Dim("batch")
+    # The exporter tells of packages that it misses and this package does not need.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            graph.network.eval(),
+            _samples(graph, 2),
+            str(folder / graph.file),
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            dynamic_shapes=tuple({0: batch} for _ in graph.inputs),
+            opset_version=18,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def check_parity(graph: Graph, folder: Path, batch: int = 64) -> float:
+    """Largest difference between torch and ONNX on random inputs; too much is refused."""
+    session = onnxruntime.InferenceSession(
+        str(folder / graph.file), providers=["CPUExecutionProvider"]
+    )
+    samples = _samples(graph, batch)
+    with torch.no_grad():
+        expected = graph.network(*samples)
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    feeds = {name: sample.numpy() for name, sample in zip(graph.inputs, samples, strict=True)}
+    outputs = session.run(list(graph.outputs), feeds)
+    pairs = zip(outputs, expected, strict=True)
+    error = max(float(np.abs(np.asarray(a) - b.numpy()).max()) for a, b in pairs)
+    if error > PARITY:
+        raise BundleMismatch(f"{graph.file}: differs from torch by {error:.2g}, limit {PARITY}")
+    return error
+
+
+def _samples(graph: Graph, batch: int) -> tuple[Tensor, ...]:
+    random = torch.Generator().manual_seed(0)
+    return tuple(torch.randn(batch, size, generator=random) for size in graph.inputs.values())
