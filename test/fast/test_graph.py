@@ -43,6 +43,7 @@ def test_lockstep_is_told_to_every_node_that_waits():
     assert nodes["simulator"].parameters["pace"] == "lockstep"
     assert nodes["go2_bridge"].parameters["lockstep"] is True
     assert nodes["belief"].parameters["lockstep"] is True
+    assert nodes["perception"].parameters["lockstep"] is True
     assert described(pace="fast")["belief"].parameters["lockstep"] is False
 
 

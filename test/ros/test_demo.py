@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bundles.write_blind(tmp_path_factory.mktemp("models") / "tiny")
 
 
-def test_two_runs_in_lockstep_with_one_seed_are_the_same_run(bundle: Path, tmp_path: Path):
+@pytest.mark.parametrize("write", [bundles.write_blind, bundles.write_seeing])
+def test_two_runs_in_lockstep_with_one_seed_are_the_same_run(
+    write: Callable[[Path], Path], tmp_path: Path
+):
+    bundle = write(tmp_path / "bundle")
     words = ("--policy", str(bundle), "--duration", "3", "--lockstep", "--no-film", "--seed", "5")
     for name in ("first", "second"):
         ended = demo(tmp_path / name, "--terrain", "rough", *words)

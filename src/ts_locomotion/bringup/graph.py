@@ -114,7 +114,7 @@ def describe(given: Mapping[str, str], share: Path) -> tuple[NodeSpec, ...]:
     }
     graph = (
         node("go2_bridge_node", "go2_bridge", bridge),
-        node("perception_node", "perception", {}),
+        node("perception_node", "perception", lockstep),
         node("belief_node", "belief", {**bundle, **lockstep}),
         node("policy_node", "policy", bundle),
         node(
