@@ -4,6 +4,8 @@
 PYTHON ?= python3
 ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export ROS_AUTOMATIC_DISCOVERY_RANGE
+# The libraries of the messages; the ROS wheels' own start-up hook adds theirs, unless told it has run.
+export LD_LIBRARY_PATH := $(CURDIR)/.venv/lib$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
 BIN := .venv/bin
@@ -45,8 +47,8 @@ train: ## train a policy: TASK=go2_ts ARGS="..."
 	@$(BIN)/ts-train $(TASK) $(ARGS)
 
 eval: ## score a bundle: MODEL=go2_ts N=100 ARGS="..."
-	$(SETUP) run train
-	@$(BIN)/ts-eval $(MODEL) $(if $(N),--episodes $(N)) $(ARGS)
+	$(SETUP) run
+	@$(BIN)/ts-eval $(if $(wildcard $(MODEL)),$(MODEL),models/$(MODEL)) $(if $(N),--n $(N)) $(ARGS)
 
 bench: ## measure the core and the graph, into out/bench: ARGS="..."
 	$(SETUP) run
@@ -56,5 +58,5 @@ lock: ## resolve requirements/*.in into the locks
 	$(SETUP) run
 	$(BIN)/python tools/lock.py
 
-clean: ## remove what was built, installed and measured
-	rm -rf .venv build install log out src/*.egg-info
+clean: ## remove what was built, installed and measured, but not what was trained
+	rm -rf .venv build install log out/demo out/bench out/eval src/*.egg-info

@@ -1,9 +1,11 @@
 """The set-up's judgement: which ROS, which steps, which locks, and what a failure is called."""
 
+import configparser
 import errno
 import os
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,19 @@ def test_locks_agree_where_they_overlap_and_only_training_asks_for_torch():
         for name, version in pins(purpose).items():
             assert found.setdefault(name, version) == version
     assert [p for p in ("ros", "run", "train", "test") if "torch" in pins(p)] == ["train"]
+
+
+def entry_points():
+    """Every command of pip's and of colcon's installation, and the function it stands for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    executables = configparser.ConfigParser()
+    executables.read(ROOT / "src/executables.cfg")
+    lines = executables["options.entry_points"]["console_scripts"].strip().splitlines()
+    return [*project.items(), *(tuple(map(str.strip, line.split("="))) for line in lines)]
+
+
+@pytest.mark.parametrize(("command", "target"), entry_points())
+def test_every_command_stands_for_a_function_that_exists(command, target):
+    module, _, function = target.partition(":")
+    source = ROOT / "src" / (module.replace(".", "/") + ".py")
+    assert f"def {function}(" in source.read_text()
