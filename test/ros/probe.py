@@ -15,7 +15,7 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState, GetState
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
@@ -109,6 +109,7 @@ class Probe:
         self._executor = EventsExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._statuses: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._note, 50)
 
     def close(self) -> None:
@@ -146,14 +147,16 @@ class Probe:
         return self.node.create_publisher(kind, topic, qos)
 
     def call(self, kind: type, service: str, request: Any, timeout: float = 15.0) -> Any:
-        client = self.node.create_client(kind, service)
+        """The answer of a service. A server that has not yet found its client answers nobody."""
+        client = self._clients.get(service) or self.node.create_client(kind, service)
+        self._clients[service] = client
         assert self.until(client.service_is_ready, timeout), f"no service {service}"
         future = client.call_async(request)
         assert self.until(future.done, timeout), f"no answer from {service}"
-        self.node.destroy_client(client)
         return future.result()
 
     def transition(self, node: str, transition: int, timeout: float = 15.0) -> bool:
+        self.status(node)
         request = ChangeState.Request(transition=Transition(id=transition))
         return self.call(ChangeState, f"{node}/change_state", request, timeout).success
 
@@ -164,7 +167,8 @@ class Probe:
         return self.call(SetParameters, f"{node}/set_parameters", request).results[0].reason
 
     def phase(self, node: str) -> str:
-        return self.call(GetState, f"{node}/get_state", GetState.Request()).current_state.label
+        """The lifecycle state, by the next heartbeat."""
+        return self.value(node, "state")
 
     def bring_up(self, node: str) -> None:
         assert self.transition(node, CONFIGURE)

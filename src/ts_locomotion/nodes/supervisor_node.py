@@ -86,6 +86,7 @@ class Stage(Watched):
         super().__init__(name, since)
         self.client = client
         self.pending: Future | None = None
+        self.wanted = ""
         self.asked = float("-inf")
 
 
@@ -120,8 +121,13 @@ class SupervisorNode(Node):
                 continue
             node.heard = time.monotonic()
             node.status = status
-            if not (isinstance(node, Stage) and node.pending):
-                node.phase = next((v.value for v in status.values if v.key == "state"), "")
+            phase = next((v.value for v in status.values if v.key == "state"), "")
+            if isinstance(node, Stage) and node.pending is not None:
+                # Sent before the request was served, unless it shows what was asked for.
+                if phase != node.wanted:
+                    continue
+                self._forget(node)
+            node.phase = phase
 
     def _check(self) -> None:
         settings = parameters.read(self, SupervisorSettings)
@@ -148,18 +154,18 @@ class SupervisorNode(Node):
             return False
         if stage.client.service_is_ready():
             request = ChangeState.Request(transition=Transition(id=transition))
-            stage.asked = now
+            stage.asked, stage.wanted = now, PHASE_AFTER[transition]
             stage.pending = stage.client.call_async(request)
-            stage.pending.add_done_callback(lambda done: self._answered(stage, transition, done))
+            stage.pending.add_done_callback(lambda done: self._answered(stage, done))
         return True
 
-    def _answered(self, stage: Stage, transition: int, done: Future) -> None:
+    def _answered(self, stage: Stage, done: Future) -> None:
         if done is not stage.pending:
             return
         stage.pending = None
         answer = done.result()
         if answer is not None and answer.success:
-            stage.phase = PHASE_AFTER[transition]
+            stage.phase = stage.wanted
             stage.asked = float("-inf")
             self._check()
 
