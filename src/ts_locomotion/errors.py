@@ -10,7 +10,7 @@ class InvalidInput(LocomotionError):
 
 
 class BundleMismatch(LocomotionError):
-    """A model bundle that does not fit its contract, or a contract that does not fit this software."""
+    """A model bundle that does not fit its contract, or a contract unfit for this software."""
 
 
 class InvalidFrame(LocomotionError):
