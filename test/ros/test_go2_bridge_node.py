@@ -154,7 +154,7 @@ def test_it_walks_on_fresh_targets_holds_stale_ones_and_then_damps_for_good(prob
 
 
 def test_a_fallen_robot_is_damped_and_the_mode_says_why(probe, world):
-    world.walk().run(0.04, tilt=1.2)
+    world.walk().run(0.04, policy=False, tilt=1.2)
     assert not world.command.kp.any()
     assert probe.until(lambda: "tilt 1.20 rad" in world.modes[-1].reason)
 
@@ -259,6 +259,21 @@ def test_against_a_real_robot_a_dry_run_is_the_default_and_sends_nothing(probe, 
         assert world.ask(Mode.STAND).accepted
         assert "dry run" in probe.status(NODE).message
     assert not world.commands
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"robot": "go2", "lockstep": True}, "lockstep is true"),
+        ({"hold_age": 0.5}, "hold_age is 0.5, expected at most target_age"),
+        ({"robot": "spot"}, "'spot' is not one of"),
+    ],
+)
+def test_senseless_parameters_end_it_with_one_sentence(tmp_path, parameters, reason):
+    with running("go2_bridge_node", DOMAIN, tmp_path / "log", **parameters) as process:
+        assert process.process.wait(20) != 0
+        assert reason in process.log
+        assert "Traceback" not in process.log
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -155,7 +155,9 @@ def test_reset_puts_the_robot_back_on_the_gantry_while_time_goes_on(probe, tmp_p
         modes = probe.latched_publisher(Mode, "mode")
         modes.publish(Mode(mode=Mode.STAND, settled=True, policy_ready=True))
         assert probe.until(lambda: value(probe, "gantry") == "free")
+        modes.publish(Mode(mode=Mode.DAMP, settled=True, policy_ready=True))
         before = low_level.states[-1].tick
+        probe.spin(0.2)
         assert probe.call(Trigger, f"{NODE}/reset", Trigger.Request()).success
         assert value(probe, "gantry") == "holding"
         assert low_level.states[-1].tick > before

@@ -8,7 +8,6 @@ publishes no command, unless dry_run is switched off.
 
 import sys
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from rclpy.clock import Clock
@@ -19,14 +18,13 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from unitree_go.msg import LowCmd, LowState
 
 from ts_locomotion import modes, robot, unitree
-from ts_locomotion.bridge import NANOSECONDS_PER_TICK, BridgeOptions, RobotBridge
+from ts_locomotion.bridge import NANOSECONDS_PER_TICK, RobotBridge
 from ts_locomotion.errors import InvalidFrame, InvalidInput
 from ts_locomotion.nodes import conversions, parameters, spin
+from ts_locomotion.nodes.bridge_settings import BridgeSettings
 from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health, Heartbeat, Refusals
-from ts_locomotion.nodes.parameters import setting
 from ts_locomotion.nodes.robot_topics import RobotTopics
 from ts_locomotion.safety import JointTargets as SafeTargets
-from ts_locomotion.safety import SafetyLimits
 from ts_locomotion_msgs.msg import JointTargets, Mode
 from ts_locomotion_msgs.srv import SetMode
 
@@ -37,48 +35,6 @@ POLICY_PATIENCE = 2.0
 DELIVERY = Duration(nanoseconds=100_000_000)
 
 
-@dataclass(frozen=True)
-class BridgeSettings:
-    """Parameters of the bridge."""
-
-    robot: str = setting(
-        "mujoco", "What is behind /lowcmd", choices=("mujoco", "go2"), read_only=True
-    )
-    dry_run: bool = setting(
-        True, "Publish no /lowcmd; has no effect on the simulator", read_only=True
-    )
-    lockstep: bool = setting(
-        False, "Answer control ticks of the simulator with their own targets", read_only=True
-    )
-    state_every: int = setting(
-        2, "robot_state carries every n-th state", minimum=1, maximum=10, read_only=True
-    )
-    slow_every: int = setting(
-        10,
-        "joint_states and imu/data carry every n-th state",
-        minimum=1,
-        maximum=500,
-        read_only=True,
-    )
-    silence: float = setting(
-        0.1,
-        "Without /lowstate for longer, damping frames are sent",
-        unit="s",
-        minimum=0.01,
-        maximum=10.0,
-        read_only=True,
-    )
-    tilt_limit: float = setting(
-        0.8, "Beyond this tilt the robot is damped", unit="rad", minimum=0.1, maximum=3.2
-    )
-    hold_age: float = setting(
-        0.06, "Older joint targets are only held", unit="s", minimum=0.02, maximum=1.0
-    )
-    target_age: float = setting(
-        0.2, "Joint targets older than this damp the robot", unit="s", minimum=0.02, maximum=2.0
-    )
-
-
 class Go2BridgeNode(Node):
     """Decodes, asks the bridge, encodes, publishes."""
 
@@ -86,12 +42,7 @@ class Go2BridgeNode(Node):
         super().__init__("go2_bridge")
         parameters.declare(self, BridgeSettings)
         self._settings = settings = parameters.read(self, BridgeSettings)
-        self._simulated = settings.robot == "mujoco"
-        self._mute = settings.dry_run and not self._simulated
-        limits = SafetyLimits(
-            tilt=settings.tilt_limit, hold_age=settings.hold_age, target_age=settings.target_age
-        )
-        self._bridge = RobotBridge(BridgeOptions(self._simulated, settings.lockstep, limits))
+        self._bridge = RobotBridge(settings.bridge_options)
         self._refusals = Refusals(self.get_logger())
         self._told: tuple[object, ...] = ()
         self._frame = b""
@@ -124,18 +75,18 @@ class Go2BridgeNode(Node):
             self._refusals.refuse("/lowstate", refusal)
             return
         self._sensed_at = now
-        if self._simulated and state.tick == self._tick:
+        if self._settings.simulated and state.tick == self._tick:
             self._repeat()
             return
         self._tick = state.tick
         self._states += 1
         self._stamp = (
             state.tick * NANOSECONDS_PER_TICK
-            if self._simulated
+            if self._settings.simulated
             else self.get_clock().now().nanoseconds
         )
         self._bridge.sense(state, self._stamp)
-        index = state.tick // STATE_PERIOD_MS if self._simulated else self._states
+        index = state.tick // STATE_PERIOD_MS if self._settings.simulated else self._states
         self._topics.publish(index, self._stamp, self._bridge.mode.mode, state)
         self._waiting = self._bridge.waits
         self._waiting_since = now
@@ -195,7 +146,7 @@ class Go2BridgeNode(Node):
         self._send(self._frame)
 
     def _send(self, frame: bytes) -> None:
-        if frame and not self._mute:
+        if frame and not self._settings.mute:
             self._commands += 1
             self._low_cmd.publish(frame)
 
@@ -232,7 +183,7 @@ class Go2BridgeNode(Node):
             message = f"holding joint targets that are {self._bridge.target_age:.2f} s old"
         return Health(
             level,
-            f"dry run, {message}" if self._mute else message,
+            f"dry run, {message}" if self._settings.mute else message,
             {
                 "mode": mode.mode,
                 "settled": mode.settled,

@@ -13,8 +13,6 @@ first command built on it) and `period_ms_*` (between the commands that answer t
 
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from rclpy.executors import Executor
@@ -29,12 +27,11 @@ from ts_locomotion.nodes import pacing, parameters, spin
 from ts_locomotion.nodes.advance import AdvanceService, Request
 from ts_locomotion.nodes.command_timing import CommandTiming
 from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health, Heartbeat, Refusals
-from ts_locomotion.nodes.parameters import setting
+from ts_locomotion.nodes.simulator_settings import SimulatorSettings, make_pace
 from ts_locomotion.nodes.viewer import Viewer
 from ts_locomotion.nodes.world_topics import WorldTopics
-from ts_locomotion.simulation.map_sensor import MapOptions, MapSensor
-from ts_locomotion.simulation.robot_simulator import STEP_MS, RobotOptions, RobotSimulator
-from ts_locomotion.simulation.terrain import KINDS
+from ts_locomotion.simulation.map_sensor import MapSensor
+from ts_locomotion.simulation.robot_simulator import STEP_MS, RobotSimulator
 from ts_locomotion_msgs.msg import Mode
 
 CONTROL_PERIOD_MS = 20
@@ -46,72 +43,6 @@ IDLE = 0.5
 """Longest wait while paused [s]."""
 
 
-@dataclass(frozen=True)
-class SimulatorSettings:
-    """Parameters of the simulator. None can be changed while it runs."""
-
-    terrain: str = setting(
-        "flat", "Name of the ground", choices=(*KINDS, "course"), read_only=True
-    )
-    difficulty: float = setting(0.5, "Of the terrain", minimum=0.0, maximum=1.0, read_only=True)
-    seed: int = setting(0, "Of everything random", minimum=0, maximum=999_999_999, read_only=True)
-    pace: str = setting(
-        "realtime",
-        "With the wall clock, as fast as it can, or waiting for each command",
-        choices=("realtime", "fast", "lockstep"),
-        read_only=True,
-    )
-    paused: bool = setting(False, "Only ~/advance lets time pass", read_only=True)
-    gantry: bool = setting(True, "Hang until the robot stands and its policy runs", read_only=True)
-    view: bool = setting(False, "Open the MuJoCo viewer", read_only=True)
-    low_cmd_timeout: float = setting(
-        0.1,
-        "Without a valid /lowcmd for longer the motors damp",
-        unit="s",
-        minimum=0.002,
-        maximum=10.0,
-        read_only=True,
-    )
-    map_layer: str = setting("elevation", "Layer of the elevation map", read_only=True)
-    map_resolution: float = setting(
-        0.04, "Side of a cell", unit="m", minimum=0.01, maximum=1.0, read_only=True
-    )
-    map_length: float = setting(
-        4.0, "Side of the map", unit="m", minimum=0.5, maximum=20.0, read_only=True
-    )
-    map_rate: float = setting(
-        10.0, "Of the map; 0: no map", unit="Hz", minimum=0.0, maximum=50.0, read_only=True
-    )
-    map_noise: float = setting(
-        0.0, "Standard deviation of a cell", unit="m", minimum=0.0, maximum=1.0, read_only=True
-    )
-    map_delay: float = setting(
-        0.0, "From measurement to delivery", unit="s", minimum=0.0, maximum=5.0, read_only=True
-    )
-    map_drift: float = setting(
-        0.0,
-        "Random walk against the odometry, after one second",
-        unit="m",
-        minimum=0.0,
-        maximum=1.0,
-        read_only=True,
-    )
-    map_holes: float = setting(
-        0.0, "Share of the ground that is never seen", minimum=0.0, maximum=1.0, read_only=True
-    )
-
-
-def make_pace(name: str) -> pacing.Pace:
-    """The pace of that name."""
-    period = STEP_MS * 1e-3
-    paces: dict[str, Callable[[], pacing.Pace]] = {
-        "realtime": lambda: pacing.RealTime(period),
-        "fast": pacing.Fast,
-        "lockstep": lambda: pacing.Lockstep(period),
-    }
-    return paces[name]()
-
-
 class SimulatorNode(Node):
     """Steps the robot when its pace says so, and speaks for it."""
 
@@ -119,25 +50,8 @@ class SimulatorNode(Node):
         super().__init__("simulator")
         parameters.declare(self, SimulatorSettings)
         self._settings = settings = parameters.read(self, SimulatorSettings)
-        self._robot = RobotSimulator(
-            RobotOptions(
-                settings.terrain,
-                settings.difficulty,
-                settings.seed,
-                settings.gantry,
-                settings.low_cmd_timeout,
-            )
-        )
-        map_options = MapOptions(
-            settings.map_resolution,
-            settings.map_length,
-            settings.map_rate,
-            settings.map_noise,
-            settings.map_delay,
-            settings.map_drift,
-            settings.map_holes,
-        )
-        self._map = MapSensor(self._robot.ground, map_options, settings.seed)
+        self._robot = RobotSimulator(settings.robot_options)
+        self._map = MapSensor(self._robot.ground, settings.map_options, settings.seed)
         self._pace = make_pace(settings.pace)
         self._timing = CommandTiming()
         self._refusals = Refusals(self.get_logger())
@@ -231,15 +145,19 @@ class SimulatorNode(Node):
 
     def _note_mode(self, mode: Mode) -> None:
         self._mode = mode
-        if mode.mode == Mode.STAND and mode.settled and mode.policy_ready:
-            self._robot.release_gantry()
+        self._release_if_ready()
         if mode.mode != Mode.WALK:
             self._timing.pause()
+
+    def _release_if_ready(self) -> None:
+        if self._mode.mode == Mode.STAND and self._mode.settled and self._mode.policy_ready:
+            self._robot.release_gantry()
 
     def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._robot.reset()
         self._map.reset(self._robot.tick)
         self._timing = CommandTiming()
+        self._release_if_ready()
         response.success = True
         return response
 

@@ -1,0 +1,87 @@
+"""Parameters of the robot bridge, and what is made of them."""
+
+from dataclasses import dataclass
+
+from ts_locomotion.bridge import BridgeOptions
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.nodes.parameters import setting
+from ts_locomotion.safety import SafetyLimits
+
+
+@dataclass(frozen=True)
+class BridgeSettings:
+    """Parameters of the bridge."""
+
+    robot: str = setting(
+        "mujoco", "What is behind /lowcmd", choices=("mujoco", "go2"), read_only=True
+    )
+    dry_run: bool = setting(
+        True, "Publish no /lowcmd; has no effect on the simulator", read_only=True
+    )
+    lockstep: bool = setting(
+        False, "Answer control ticks of the simulator with their own targets", read_only=True
+    )
+    state_every: int = setting(
+        2, "robot_state carries every n-th state", minimum=1, maximum=10, read_only=True
+    )
+    slow_every: int = setting(
+        10,
+        "joint_states and imu/data carry every n-th state",
+        minimum=1,
+        maximum=500,
+        read_only=True,
+    )
+    silence: float = setting(
+        0.1,
+        "Without /lowstate for longer, damping frames are sent",
+        unit="s",
+        minimum=0.01,
+        maximum=10.0,
+        read_only=True,
+    )
+    tilt_limit: float = setting(
+        0.8,
+        "Beyond this tilt the robot is damped",
+        unit="rad",
+        minimum=0.1,
+        maximum=3.2,
+        read_only=True,
+    )
+    hold_age: float = setting(
+        0.06,
+        "Older joint targets are only held",
+        unit="s",
+        minimum=0.02,
+        maximum=1.0,
+        read_only=True,
+    )
+    target_age: float = setting(
+        0.2,
+        "Joint targets older than this damp the robot",
+        unit="s",
+        minimum=0.02,
+        maximum=2.0,
+        read_only=True,
+    )
+
+    def __post_init__(self) -> None:
+        if self.lockstep and not self.simulated:
+            raise ConfigurationError("lockstep is true, expected false with a real robot")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the robot is the simulator's."""
+        return self.robot == "mujoco"
+
+    @property
+    def mute(self) -> bool:
+        """Whether /lowcmd is kept to ourselves."""
+        return self.dry_run and not self.simulated
+
+    @property
+    def bridge_options(self) -> BridgeOptions:
+        """Of the bridge; raises ConfigurationError for limits that make no sense."""
+        limits = SafetyLimits(
+            tilt=self.tilt_limit, hold_age=self.hold_age, target_age=self.target_age
+        )
+        return BridgeOptions(self.simulated, self.lockstep, limits)

@@ -1,0 +1,96 @@
+"""Parameters of the simulator, and what is made of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ts_locomotion.nodes import pacing
+from ts_locomotion.nodes.parameters import setting
+from ts_locomotion.simulation.map_sensor import MapOptions
+from ts_locomotion.simulation.robot_simulator import STEP_MS, RobotOptions
+from ts_locomotion.simulation.terrain import KINDS
+
+
+@dataclass(frozen=True)
+class SimulatorSettings:
+    """Parameters of the simulator. None can be changed while it runs."""
+
+    terrain: str = setting(
+        "flat", "Name of the ground", choices=(*KINDS, "course"), read_only=True
+    )
+    difficulty: float = setting(0.5, "Of the terrain", minimum=0.0, maximum=1.0, read_only=True)
+    seed: int = setting(0, "Of everything random", minimum=0, maximum=999_999_999, read_only=True)
+    pace: str = setting(
+        "realtime",
+        "With the wall clock, as fast as it can, or waiting for each command",
+        choices=("realtime", "fast", "lockstep"),
+        read_only=True,
+    )
+    paused: bool = setting(False, "Only ~/advance lets time pass", read_only=True)
+    gantry: bool = setting(True, "Hang until the robot stands and its policy runs", read_only=True)
+    view: bool = setting(False, "Open the MuJoCo viewer", read_only=True)
+    low_cmd_timeout: float = setting(
+        0.1,
+        "Without a valid /lowcmd for longer the motors damp",
+        unit="s",
+        minimum=0.002,
+        maximum=10.0,
+        read_only=True,
+    )
+    map_layer: str = setting("elevation", "Layer of the elevation map", read_only=True)
+    map_resolution: float = setting(
+        0.04, "Side of a cell", unit="m", minimum=0.01, maximum=1.0, read_only=True
+    )
+    map_length: float = setting(
+        4.0, "Side of the map", unit="m", minimum=0.5, maximum=20.0, read_only=True
+    )
+    map_rate: float = setting(
+        10.0, "Of the map; 0: no map", unit="Hz", minimum=0.0, maximum=50.0, read_only=True
+    )
+    map_noise: float = setting(
+        0.0, "Standard deviation of a cell", unit="m", minimum=0.0, maximum=1.0, read_only=True
+    )
+    map_delay: float = setting(
+        0.0, "From measurement to delivery", unit="s", minimum=0.0, maximum=5.0, read_only=True
+    )
+    map_drift: float = setting(
+        0.0,
+        "Random walk against the odometry, after one second",
+        unit="m",
+        minimum=0.0,
+        maximum=1.0,
+        read_only=True,
+    )
+    map_holes: float = setting(
+        0.0, "Share of the ground that is never seen", minimum=0.0, maximum=1.0, read_only=True
+    )
+
+    @property
+    def robot_options(self) -> RobotOptions:
+        """Of the MuJoCo Go2 and its ground."""
+        return RobotOptions(
+            self.terrain, self.difficulty, self.seed, self.gantry, self.low_cmd_timeout
+        )
+
+    @property
+    def map_options(self) -> MapOptions:
+        """Of the elevation map."""
+        return MapOptions(
+            self.map_resolution,
+            self.map_length,
+            self.map_rate,
+            self.map_noise,
+            self.map_delay,
+            self.map_drift,
+            self.map_holes,
+        )
+
+
+def make_pace(name: str) -> pacing.Pace:
+    """The pace of that name."""
+    period = STEP_MS * 1e-3
+    paces: dict[str, Callable[[], pacing.Pace]] = {
+        "realtime": lambda: pacing.RealTime(period),
+        "fast": pacing.Fast,
+        "lockstep": lambda: pacing.Lockstep(period),
+    }
+    return paces[name]()
