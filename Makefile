@@ -44,7 +44,7 @@ lint: ## ruff and pyright
 
 train: ## train a policy: TASK=go2_ts ARGS="..."
 	$(SETUP) run train
-	@$(BIN)/ts-train $(TASK) $(ARGS)
+	@$(BIN)/ts-train $(TASK) --bundle models/$(TASK) $(ARGS)
 
 eval: ## score a bundle: MODEL=go2_ts N=100 ARGS="..."
 	$(SETUP) run

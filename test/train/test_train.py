@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.training import run, tasks
 from ts_locomotion.training import train as training
@@ -69,6 +70,16 @@ def test_the_command_line_refuses_unknown_names_with_a_sentence(capsys):
     assert "valid: go2_ts" in capsys.readouterr().err
     assert training.main(["go2_ts_tiny", "--set", "algorithm.nothing=1"]) == 2
     assert "clip_param" in capsys.readouterr().err
+
+
+def test_a_finished_training_leaves_a_bundle_that_can_be_trained_on(tmp_path):
+    arguments = ["go2_ts_tiny", "--seed", "4", "--out", str(tmp_path / "run")]
+    arguments += ["--bundle", str(tmp_path / "bundle"), "--robots", "0"]
+    assert training.main(arguments) == 0
+    assert bundle.load(tmp_path / "bundle").contract.training["seed"] == 4
+    assert sum(file.stat().st_size for file in (tmp_path / "bundle").iterdir()) < 10e6
+    runner = train(tiny(5), [], 4, tmp_path / "bundle")
+    assert runner.current_learning_iteration == 5
 
 
 def test_the_list_names_every_task(capsys):

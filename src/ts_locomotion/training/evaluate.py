@@ -20,8 +20,10 @@ from ts_locomotion.training.course import Cell, Course, Trial
 
 TRIALS = (
     Trial("stand", speed=0.0, time=10.0),
-    Trial("flat, pushed", speed=None, push_speed=0.8),
+    Trial("flat, pushed", speed=None, push_speed=0.5),
+    Trial("flat, pushed hard", speed=None, push_speed=0.8),
     Trial("flat 0.6 m/s"),
+    Trial("flat -0.5 m/s", speed=-0.5),
     Trial("rough 5 cm", "rough", 0.05, time=14.0),
     Trial("slope 0.25", "slope", 0.25, time=26.0),
     Trial("stairs up 8 cm", "stairs_up", 0.08, time=10.0),

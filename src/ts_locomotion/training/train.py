@@ -13,8 +13,9 @@ from ts_locomotion.simulation.environment import Environment
 from ts_locomotion.training import belief_student, belief_teacher, run, tasks
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.overrides import as_plain, override
+from ts_locomotion.training.publish import publish
 from ts_locomotion.training.runner import Runner
-from ts_locomotion.training.tasks import AnyTask
+from ts_locomotion.training.tasks import AnyTask, Task
 from ts_locomotion.training.vector import VectorEnvironment
 
 
@@ -29,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         task = resolve(options.task, options.set, options.steps)
         folder = options.out or Path("out/train") / task.name
         train(task, options.set, options.seed, folder, resume=not options.fresh)
+        if isinstance(task, Task):
+            publish(folder, options.bundle or folder / "bundle", options.robots)
     except LocomotionError as error:
         print(f"ts-train: {error}", file=sys.stderr)
         return 2
@@ -103,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, help="environment steps of the whole training")
     parser.add_argument("--out", type=Path, help="default: out/train/<task>")
+    parser.add_argument("--bundle", type=Path, help="default: bundle/ in the folder of the run")
+    parser.add_argument("--robots", type=int, default=100, help="per trial of the score table")
     parser.add_argument("--fresh", action="store_true", help="discard an interrupted run")
     return parser
 
