@@ -74,9 +74,14 @@ class StageNode(LifecycleNode):
         return publisher
 
     def watch(self, period: float, check: Callable[[], None]) -> None:
-        """Call `check` every `period` seconds of wall time while configured."""
+        """Call `check` every `period` seconds of wall time while active."""
+
+        def guarded() -> None:
+            if self.active:
+                check()
+
         wall = Clock(clock_type=ClockType.STEADY_TIME)
-        self._owned.append(self.create_timer(period, check, clock=wall))
+        self._owned.append(self.create_timer(period, guarded, clock=wall))
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Configure, or refuse with the reason in log and diagnostics."""
