@@ -1,0 +1,1 @@
+"""The benchmark: what the core costs, an executor, and the graph beside bare ROS."""
