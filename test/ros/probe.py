@@ -121,9 +121,10 @@ class Probe:
         """Spin until the condition holds; whether it did in time."""
         end = time.monotonic() + timeout
         while not condition():
-            if time.monotonic() > end:
+            left = end - time.monotonic()
+            if left <= 0:
                 return False
-            self._executor.spin_once(timeout_sec=0.05)
+            self._executor.spin_once(timeout_sec=min(left, 0.05))
         return True
 
     def spin(self, duration: float) -> None:

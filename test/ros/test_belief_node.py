@@ -250,12 +250,13 @@ class TestSeeing:
 
     @pytest.fixture
     def node(self, probe, tmp_path, seeing):
-        with running("belief_node", DOMAIN, tmp_path / "log", bundle=seeing) as process:
+        settings = {"bundle": seeing, "scan_deadline": 0.004, "scan_hold": 0.02}
+        with running("belief_node", DOMAIN, tmp_path / "log", **settings) as process:
             node = Believer(probe, process, seeing)
             node.scans = probe.publisher(FootScans, "foot_scans")
             yield node
 
-    def test_it_waits_for_the_scans_of_the_tick_and_goes_on_blind_without_them(self, node):
+    def test_it_waits_for_the_scans_of_the_tick_holds_the_last_and_then_goes_blind(self, node):
         heights = np.linspace(-0.2, 0.2, 208).astype(np.float32)
         scans = Scans(heights[None], np.ones((1, 208), bool), np.array([0.1], np.float32))
         seen, state = node.reference(scans=scans)
@@ -269,14 +270,17 @@ class TestSeeing:
         np.testing.assert_allclose(node.beliefs[0].heights, seen.output.heights[0], atol=1e-6)
         assert node.beliefs[0].map_age == pytest.approx(0.1)
 
-        not_seen, _ = node.reference(state)
-        node.feel()
-        node.probe.spin(0.2)
-        assert len(node.beliefs) == 1
-        node.feel(after=4 * MILLISECOND)
-        assert node.probe.until(lambda: len(node.beliefs) == 2)
-        assert_believes(node.beliefs[1], not_seen)
-        assert np.isinf(node.beliefs[1].map_age)
+        # Perception misses two ticks: the scan is held for one of them.
+        held = scans._replace(map_age=np.array([0.12], np.float32))
+        for tick, seen_now, age in ((2, held, 0.12), (3, None, np.inf)):
+            wanted, state = node.reference(state, scans=seen_now)
+            node.feel(after=PERIOD if tick == 2 else 16 * MILLISECOND)
+            node.probe.spin(0.2)
+            assert len(node.beliefs) == tick - 1
+            node.feel(after=4 * MILLISECOND)
+            assert node.probe.until(lambda tick=tick: len(node.beliefs) == tick)
+            assert_believes(node.beliefs[-1], wanted)
+            assert node.beliefs[-1].map_age == pytest.approx(age)
 
     def test_when_perception_is_dead_it_no_longer_waits_until_it_is_back(self, node):
         for tick in range(5):

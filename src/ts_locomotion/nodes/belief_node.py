@@ -50,11 +50,18 @@ class BeliefSettings:
         4.0, "Limit of change of the turning command", unit="rad/s^2", minimum=0.1, maximum=40.0
     )
     scan_deadline: float = setting(
-        0.004,
+        0.008,
         "Go on without the foot scans of a tick at a robot state this much later",
         unit="s",
         minimum=0.001,
         maximum=0.019,
+    )
+    scan_hold: float = setting(
+        0.04,
+        "Without the foot scans of a tick, use those before if no older, rather than be blind",
+        unit="s",
+        minimum=0.0,
+        maximum=1.0,
     )
     lockstep: bool = setting(False, "Wait for foot scans and for the last joint targets")
     lockstep_timeout: float = setting(
@@ -77,7 +84,7 @@ class Timed(NamedTuple):
 
 
 class BeliefNode(StageNode):
-    """Steps the belief once per control period, blind where foot scans are missing."""
+    """Steps the belief once per control period, blind when foot scans stay away."""
 
     def __init__(self) -> None:
         super().__init__("belief", BeliefSettings)
@@ -113,6 +120,7 @@ class BeliefNode(StageNode):
         self._join.restart()
         self._state = self._stage.initial_state()
         self._command: Command | None = None
+        self._scan: Scan | None = None
         self._newest = 0
         self._entered = 0
         self._walking = False
@@ -143,7 +151,7 @@ class BeliefNode(StageNode):
         self._think(self._join.on_state(sample.stamp, Timed(sample, time.monotonic())))
 
     def _see(self, message: FootScans) -> None:
-        scan = conversions.scan(message)
+        scan = self._scan = conversions.scan(message)
         self._think(self._join.on_scan(scan.stamp, scan))
 
     def _recall(self, message: JointTargets) -> None:
@@ -166,14 +174,14 @@ class BeliefNode(StageNode):
             self._enter(ready)
         self._walking = sample.mode == Mode.WALK
         velocity, age = self._command_at(sample.stamp)
-        scans = belief_conversions.scans(ready.scan)
+        scan = ready.scan or self._held_scan(sample.stamp)
         try:
             believed, self._state = self._stage.step(
                 belief_conversions.batched(sample.sensed),
                 velocity,
                 age,
                 self._last_action(ready.last_action),
-                scans,
+                belief_conversions.scans(scan),
                 self._state,
             )
         except InvalidInput as refusal:
@@ -181,7 +189,7 @@ class BeliefNode(StageNode):
             self.refusals.refuse("belief", refusal)
             return
         self._broken = ""
-        self._speak(sample, believed, belief_conversions.map_age(ready.scan))
+        self._speak(sample, believed, belief_conversions.map_age(scan))
         self.ticks.note(ticks.tick_of(sample.stamp), ready.sample.arrived)
 
     def _enter(self, ready: Ready[Timed, Scan, Targets]) -> None:
@@ -190,6 +198,15 @@ class BeliefNode(StageNode):
         self._entered = ready.stamp
         if ready.restarted:
             self._command = None
+
+    def _held_scan(self, stamp: int) -> Scan | None:
+        """The scan of an earlier tick, unless it is too old."""
+        if self._scan is None:
+            return None
+        elapsed = (stamp - self._scan.stamp) * 1e-9
+        if not 0.0 <= elapsed <= self._settings.scan_hold:
+            return None
+        return self._scan._replace(age=self._scan.age + elapsed)
 
     def _last_action(self, targets: Targets | None) -> Array:
         """The last answer of this walk; what was answered before its beginning is none of it."""
