@@ -92,7 +92,7 @@ def build_interfaces(place: Workplace) -> None:
     colcon += ["--install-base", place.venv, "--merge-install", "--symlink-install"]
     colcon += ["--event-handlers", "console_direct+", "console_stderr-"]
     cmake = ["-G", "Ninja", f"-DPython3_EXECUTABLE={place.python}"]
-    cmake += ["-DINSTALL_PYTHON=OFF", "-DCOMPILE_IN_BATCHES=ON"]
+    cmake += ["-DINSTALL_PYTHON=OFF", "-DCOMPILE_IN_BATCHES=ON", "-DBUILD_TESTING=OFF"]
     place.call("interfaces", [*colcon, "--cmake-args", *cmake])
     unfinished.unlink()
 

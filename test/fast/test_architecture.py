@@ -1,6 +1,7 @@
 """Reads the sources: imports point inwards, files and functions stay small."""
 
 import ast
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -99,3 +100,16 @@ def test_files_and_functions_stay_small(source):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno - node.lineno < 60, f"{node.name} is longer than 60 lines"
+
+
+def test_package_xml_names_every_ros_package_that_is_imported():
+    declared = set(re.findall(r"depend>(\w+)</", (ROOT / "package.xml").read_text()))
+    ours = {path.name for path in (ROOT / "src").glob("*_msgs")}
+    ours |= {path.name for path in (ROOT / "src/interfaces").iterdir()}
+    packages = {name for path in MODULES for name in outsiders(path)}
+    ros = {
+        name
+        for name in packages
+        if re.search(r"^(rcl|ament|launch)|_(msgs|srvs|interfaces)$", name)
+    }
+    assert ros - ours <= declared
