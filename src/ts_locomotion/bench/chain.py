@@ -20,7 +20,6 @@ from rclpy.utilities import ok, try_shutdown
 from unitree_go.msg import LowCmd, LowState
 
 from ts_locomotion import robot, unitree
-from ts_locomotion.bench.figures import percentiles
 from ts_locomotion.bringup.graph import NodeSpec
 from ts_locomotion_msgs.msg import Belief, JointTargets, RobotState
 
@@ -158,9 +157,9 @@ ROLES: dict[str, Callable[[float, Sizes], Node]] = {
 }
 
 
-def ages_told(lines: Sequence[str]) -> dict[str, float]:
-    """The robot's percentiles [ms], from what it has printed."""
-    told = [line for line in lines if line.startswith("{")]
+def ages_told(lines: Sequence[str]) -> list[float]:
+    """Ages of the commands [s], from what the robot has printed."""
+    told = [line for line in lines if line.startswith("[")]
     if not told:
         raise RuntimeError(f"the bare chain has told nothing: {list(lines)}")
     return json.loads(told[-1])
@@ -175,7 +174,7 @@ def main(role: str, duration: str, observation: str, belief: str) -> None:
     if isinstance(node, Robot):
         while ok() and node.turn(executor):
             pass
-        print(json.dumps({**percentiles(node.ages), "received": len(node.ages)}), flush=True)
+        print(json.dumps(node.ages), flush=True)
     else:
         while ok():
             executor.spin_once(timeout_sec=0.5)

@@ -3,12 +3,10 @@
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from ts_locomotion import bundle, observation
 from ts_locomotion.bench import chain
 from ts_locomotion.bench.chain import Sizes
-from ts_locomotion.bench.figures import Figure
+from ts_locomotion.bench.figures import Figure, percentiles
 from ts_locomotion.bringup import graph, process
 from ts_locomotion.bringup.process import ProcessGraph
 from ts_locomotion.demo import main as demo
@@ -25,16 +23,16 @@ def measure(bundle_folder: Path, duration: float) -> list[Figure]:
     before = _bare(duration / 2, sizes)
     real = _real(bundle_folder, duration)
     after = _bare(duration / 2, sizes)
+    bare = percentiles([*before, *after])
     figures = []
     for share in SHARES:
-        bare = float(np.mean([before[share], after[share]]))
-        figures.append(Figure(f"state to command, bare rclpy chain, {share}", bare, "ms"))
-        figures.append(Figure(f"state to command, graph, {share}", real[share], "ms", bare))
-    ratio = figures[3].value / figures[2].value
+        figures.append(Figure(f"state to command, bare rclpy chain, {share}", bare[share], "ms"))
+        figures.append(Figure(f"state to command, graph, {share}", real[share], "ms", bare[share]))
+    ratio = real["p99"] / bare["p99"]
     return [*figures, Figure("graph / bare chain at p99", ratio, "", GOAL)]
 
 
-def _bare(duration: float, sizes: Sizes) -> dict[str, float]:
+def _bare(duration: float, sizes: Sizes) -> list[float]:
     commands = chain.commands(duration, sizes)
     lines: list[str] = []
     with ProcessGraph(

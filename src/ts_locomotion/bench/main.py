@@ -19,7 +19,7 @@ def main() -> None:
     figures: list[Figure] = []
     for name, measure in (
         ("core", lambda: core.measure(folder)),
-        ("executors", lambda: hop.measure(options.duration / 4)),
+        ("executors", lambda: hop.measure(options.duration / 5)),
         ("graph", lambda: latency.measure(folder, options.duration)),
     ):
         if name in options.parts:
@@ -35,7 +35,7 @@ def main() -> None:
 def _options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("ts-bench", description=__doc__)
     parser.add_argument("--policy", default="go2_ts", help="bundle below models/, or a folder")
-    parser.add_argument("--duration", type=float, default=20.0, help="of the graph's walk [s]")
+    parser.add_argument("--duration", type=float, default=40.0, help="of the graph's walk [s]")
     parser.add_argument("--output", default="out/bench", help="folder of bench.json")
     parser.add_argument(
         "--parts",
