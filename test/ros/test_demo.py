@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import bundles
+import psutil
 import pytest
 
 DOMAIN = 64
@@ -16,18 +18,28 @@ PATIENCE = 240.0
 STARTER = "from ts_locomotion.demo.main import main; main()"
 
 
-def demo(output: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def started(output: Path, *words: str) -> subprocess.Popen[str]:
     environment = os.environ | {
         "ROS_DOMAIN_ID": str(DOMAIN),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
     }
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-c", STARTER, "--output", str(output), *words],
         env=environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=PATIENCE,
     )
+
+
+def demo(output: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    running = started(output, *words)
+    try:
+        told, complaint = running.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        raise
+    return subprocess.CompletedProcess(words, running.returncode, told, complaint)
 
 
 def report(folder: Path) -> dict[str, Any]:
@@ -44,7 +56,7 @@ def test_two_runs_in_lockstep_with_one_seed_are_the_same_run(
     write: Callable[[Path], Path], tmp_path: Path
 ):
     bundle = write(tmp_path / "bundle")
-    words = ("--policy", str(bundle), "--duration", "3", "--lockstep", "--no-film", "--seed", "5")
+    words = ("--policy", str(bundle), "--duration", "2", "--lockstep", "--no-film", "--seed", "5")
     for name in ("first", "second"):
         ended = demo(tmp_path / name, "--terrain", "rough", *words)
         assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -72,6 +84,20 @@ def test_a_policy_that_does_not_exist_is_named_and_fails(tmp_path: Path):
     ended = demo(tmp_path / "out", "--policy", "nowhere")
     assert ended.returncode == 1
     assert "nowhere" in ended.stderr
+
+
+def test_interrupted_it_ends_with_status_130_and_leaves_no_process(bundle: Path, tmp_path: Path):
+    running = started(tmp_path / "out", "--policy", str(bundle), "--terrain", "flat")
+    assert running.stdout is not None
+    assert "stand up" in running.stdout.readline()
+    family = psutil.Process(running.pid).children(recursive=True)
+    assert len(family) == 7
+    running.send_signal(signal.SIGINT)
+    _, complaint = running.communicate(timeout=PATIENCE)
+    assert running.returncode == 130
+    assert complaint.splitlines() == ["ts-demo: interrupted"]
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE)
+    assert not alive
 
 
 def test_a_terrain_that_does_not_exist_is_refused_with_the_valid_ones(tmp_path: Path):

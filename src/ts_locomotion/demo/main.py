@@ -86,7 +86,11 @@ def main() -> None:
     output.mkdir(parents=True, exist_ok=True)
     file = output / "recording.npz"
     file.unlink(missing_ok=True)
-    cpu = walk((*specs, course_spec(options, file)), output / "graph.log")
+    try:
+        cpu = walk((*specs, course_spec(options, file)), output / "graph.log")
+    except KeyboardInterrupt:
+        print("ts-demo: interrupted", file=sys.stderr)
+        sys.exit(130)
     if not file.is_file():
         print(f"ts-demo: the course was not driven; see {output / 'graph.log'}", file=sys.stderr)
         sys.exit(1)
@@ -152,17 +156,16 @@ def walk(specs: Sequence[NodeSpec], log: Path) -> dict[str, float]:
     with log.open("w") as file:
         progress = Progress(file)
         with ProcessGraph(specs, progress) as processes:
-            while not any(processes.nodes[name].spec.required for name, _ in _ended(processes)):
+            over = False
+            while not over:
+                ended = processes.listen(0.5)
+                over = any(processes.nodes[node.name].spec.required for node in ended)
                 if meter is None and progress.started:
                     meter = Meter(processes)
                 if meter is not None:
                     meter.look()
         progress.done()
     return {} if meter is None else meter.percent
-
-
-def _ended(processes: ProcessGraph) -> list[process.Exit]:
-    return processes.listen(0.5)
 
 
 def tell(
