@@ -1,5 +1,8 @@
 """Which terrain each environment trains on: kinds are fixed and interleaved, levels are earned."""
 
+# mujoco ships no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

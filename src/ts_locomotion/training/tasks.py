@@ -84,7 +84,7 @@ def go2_ts() -> Task:
                 Ground("stairs_up", share=3, easiest=0.02, hardest=0.14),
                 Ground("stairs_down", easiest=0.02, hardest=0.14),
                 Ground("blocks", share=2, easiest=0.02, hardest=0.14),
-            )
+            ),
         ),
     )
 
