@@ -85,13 +85,21 @@ class TickJoin(Generic[Sample, Scan, Action]):
         lacking = {"foot_scans": self._lacks_scan, "joint_targets": self._lacks_action}
         return tuple(name for name, lacks in lacking.items() if lacks)
 
-    def on_state(self, stamp: int, sample: Sample) -> Ready[Sample, Scan, Action] | None:
+    def begins(self, stamp: int) -> bool:
+        """Whether a robot state of this stamp begins a tick: only then is its sample needed."""
+        if self._newest is None or stamp < self._newest:
+            return True
+        return tick_of(stamp) != tick_of(self._newest)
+
+    def on_state(self, stamp: int, sample: Sample | None) -> Ready[Sample, Scan, Action] | None:
         """A robot state arrived; the first of each control period begins a tick."""
+        begins = self.begins(stamp)
+        if begins and sample is None:
+            raise ValueError(f"robot state {stamp} begins a tick but has no sample")
         if self._newest is not None and stamp < self._newest:
             self.restart()
-        begins = self._newest is None or tick_of(stamp) != tick_of(self._newest)
         self._newest = stamp
-        if begins:
+        if begins and sample is not None:
             self._pending = (stamp, sample)
             return self._fire_if_complete()
         if self._pending is not None and stamp - self._pending[0] >= self._deadline_ns:

@@ -1,5 +1,7 @@
 """Control ticks follow the stamps of the robot state, and wait for what they need, not longer."""
 
+import pytest
+
 from ts_locomotion import ticks
 from ts_locomotion.ticks import Ready, TickJoin
 
@@ -119,3 +121,13 @@ def test_a_new_tick_replaces_one_that_never_became_ready():
     ready = gathered.on_scan(40 * MS, "scan")
     assert ready is not None
     assert ready.stamp == 40 * MS
+
+
+def test_only_a_state_that_begins_a_tick_needs_its_sample():
+    gathered = join(sees=False)
+    assert gathered.begins(20 * MS)
+    gathered.on_state(20 * MS, "state")
+    assert [gathered.begins(ms * MS) for ms in (24, 39, 40, 0)] == [False, False, True, True]
+    assert gathered.on_state(24 * MS, None) is None
+    with pytest.raises(ValueError, match="has no sample"):
+        gathered.on_state(40 * MS, None)

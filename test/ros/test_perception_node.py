@@ -6,7 +6,7 @@ import pytest
 from feed import LEVEL, MILLISECOND, robot_state
 from grid_map_msgs.msg import GridMap
 from nav_msgs.msg import Odometry
-from probe import Probe, free_domains, running
+from probe import ACTIVATE, DEACTIVATE, Probe, free_domains, running
 
 from ts_locomotion import perception, robot
 from ts_locomotion.elevation import ROW_MAJOR, ElevationMap
@@ -42,7 +42,12 @@ class Perception:
         self.stamp = 0
 
     def begin_again(self) -> None:
+        """Forget everything: the map too, which only time that goes back makes it forget."""
         self.probe.begin_again("/perception")
+        self.scans.clear()
+        for stamp in (10**12, 0):
+            self.states.publish(robot_state(stamp))
+        assert self.probe.until(lambda: len(self.scans) == 2)
         self.process.forget()
         self.scans.clear()
         self.stamp = 0
@@ -164,6 +169,13 @@ def test_time_that_goes_back_forgets_the_map(node):
     node.states.publish(robot_state(0))
     assert node.probe.until(lambda: len(node.scans) == 2)
     assert_blind(node.scans[1])
+
+
+def test_a_map_that_came_before_activation_is_used(node):
+    assert node.probe.transition("/perception", DEACTIVATE)
+    node.show(elevation(0))
+    assert node.probe.transition("/perception", ACTIVATE)
+    assert_sees(node.scan())
 
 
 def without_layers(message: GridMap) -> None:

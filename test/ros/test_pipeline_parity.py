@@ -69,7 +69,7 @@ class Robot:
         self._states.publish(feed.robot_state(self.stamp + 4 * MILLISECOND, sensed, mode))
 
     def _send(self, publisher, message) -> None:
-        """Nothing but time orders two topics; wait_for_all_acked lasts until the next heartbeat, 3 s."""
+        """Only time orders two topics: wait_for_all_acked lasts up to 3 s, a heartbeat."""
         publisher.publish(message)
         self._probe.spin(0.02)
 

@@ -1,4 +1,4 @@
-"""The supervisor through DDS: brings the stages up, again after a death, and tells how they are."""
+"""The supervisor through DDS: brings the stages up, and again after a death."""
 
 import os
 import signal

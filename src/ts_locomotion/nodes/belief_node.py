@@ -111,7 +111,7 @@ class BeliefNode(StageNode):
         else:
             self.listen(Twist, "cmd_vel", self._obey)
         self.listen(TwistStamped, "cmd_vel_stamped", lambda message: self._obey(message.twist))
-        self.listen(RobotState, "robot_state", self._feel)
+        self.listen(RobotState, "robot_state", self._feel, raw=True)
         if settings.lockstep:
             self.watch(settings.lockstep_timeout / 4, self._give_up)
 
@@ -144,11 +144,15 @@ class BeliefNode(StageNode):
             return Health(WARN, "goes on blind", values)
         return Health(OK, "", values)
 
-    def _feel(self, message: RobotState) -> None:
-        sample = conversions.robot_sample(message)
-        if sample.stamp != self._newest:
-            self._newest, self._progressed = sample.stamp, time.monotonic()
-        self._think(self._join.on_state(sample.stamp, Timed(sample, time.monotonic())))
+    def _feel(self, serialized: bytes) -> None:
+        now = time.monotonic()
+        stamp = conversions.stamp_of(serialized)
+        timed = None
+        if self._join.begins(stamp):
+            timed = Timed(conversions.robot_sample(serialized), now)
+        if stamp != self._newest:
+            self._newest, self._progressed = stamp, now
+        self._think(self._join.on_state(stamp, timed))
 
     def _see(self, message: FootScans) -> None:
         scan = self._scan = conversions.scan(message)

@@ -4,6 +4,7 @@ Times are nanoseconds since the epoch of the stamps, quaternions w, x, y, z, joi
 `robot.JOINTS` whatever the order in the message.
 """
 
+import struct
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,6 +15,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Quaternion, TransformStamped, Twist, Vector3
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu, JointState
 
 from ts_locomotion import robot
@@ -26,6 +28,11 @@ Mask = NDArray[np.bool_]
 
 ABSURD_SPEED = 20.0
 """A velocity command beyond this is no command of a legged robot [m/s, rad/s]."""
+
+
+# CDR: four bytes that tell the byte order, then the header's seconds and nanoseconds.
+LITTLE_STAMP, BIG_STAMP = struct.Struct("<iI"), struct.Struct(">iI")
+STAMP_END = 4 + LITTLE_STAMP.size
 
 
 class RobotSample(NamedTuple):
@@ -86,8 +93,18 @@ def time_message(stamp: int) -> Time:
     return Time(sec=seconds, nanosec=rest)
 
 
-def robot_sample(message: RobotState) -> RobotSample:
-    """Check a RobotState and bring its joints into order."""
+def stamp_of(serialized: bytes) -> int:
+    """The stamp of a serialized message that begins with a header, without the rest."""
+    if len(serialized) < STAMP_END:
+        raise InvalidInput(f"message of {len(serialized)} bytes has no stamp")
+    little_endian = serialized[1] & 1
+    seconds, rest = (LITTLE_STAMP if little_endian else BIG_STAMP).unpack_from(serialized, 4)
+    return seconds * 1_000_000_000 + rest
+
+
+def robot_sample(serialized: bytes) -> RobotSample:
+    """Check a serialized RobotState and bring its joints into order."""
+    message = deserialize_message(serialized, RobotState)
     order = _joint_order(tuple(message.joint_names))
     sensed = Proprioception(
         orientation=_unit_quaternion("orientation", message.orientation),

@@ -76,7 +76,11 @@ def declare(node: Node, settings: type, locked: Callable[[], str] = never_locked
 def read(node: Node, settings: type[Settings]) -> Settings:
     """The parameters' values, as an object of the dataclass they were declared from."""
     names = [item.name for item in fields(settings)]  # pyright: ignore[reportArgumentType]
-    return settings(**{name: node.get_parameter(name).value for name in names})
+    return settings(**{name: _frozen(node.get_parameter(name).value) for name in names})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _about(item: Field[Any]) -> Setting:

@@ -61,15 +61,16 @@ class PerceptionNode(StageNode):
             durability=DurabilityPolicy[self._settings.map_durability.upper()],
         )
         self._publisher = self.announce(FootScans, "foot_scans")
-        self.listen(GridMap, "elevation_map", self._learn, qos)
+        self._terrain: Terrain | None = None
+        # A latched map comes once, as soon as there is a subscription.
+        self.listen(GridMap, "elevation_map", self._learn, qos, while_inactive=True)
         self.listen(Odometry, "odom", self._locate)
-        self.listen(RobotState, "robot_state", self._feel)
+        self.listen(RobotState, "robot_state", self._feel, raw=True)
         if self._settings.lockstep:
             self.watch(self._settings.lockstep_timeout / 4, self._give_up)
 
     def restart(self) -> None:
-        """Forget map, pose and tick."""
-        self._terrain: Terrain | None = None
+        """Forget pose and tick."""
         self._pose: Pose | None = None
         self._tick = -1
         self._waiting: tuple[RobotSample, float] | None = None
@@ -93,14 +94,15 @@ class PerceptionNode(StageNode):
         if self._waiting and self._pose.stamp >= self._waiting[0].stamp:
             self._answer(*self._waiting)
 
-    def _feel(self, message: RobotState) -> None:
+    def _feel(self, serialized: bytes) -> None:
         started = time.monotonic()
-        tick = ticks.tick_of(conversions.nanoseconds(message.header.stamp))
+        tick = ticks.tick_of(conversions.stamp_of(serialized))
         if tick == self._tick:
             return
-        sample = conversions.robot_sample(message)
+        sample = conversions.robot_sample(serialized)
         if tick < self._tick:
             self.restart()
+            self._terrain = None
         if self._waiting:
             self._answer(*self._waiting)
         self._tick = tick

@@ -53,19 +53,28 @@ class StageNode(LifecycleNode):
         raise NotImplementedError
 
     def listen(
-        self, kind: type, topic: str, receive: Callable[[Any], None], qos: Any = 10
+        self,
+        kind: type,
+        topic: str,
+        receive: Callable[[Any], None],
+        qos: Any = 10,
+        raw: bool = False,
+        while_inactive: bool = False,
     ) -> None:
-        """Subscribe while configured; what `receive` refuses is counted, and the node lives on."""
+        """Subscribe while configured; what `receive` refuses is counted, and the node lives on.
+
+        A `raw` message stays serialized: half the cost where most of them are not looked into.
+        """
 
         def guarded(message: Any) -> None:
-            if not self.active:
+            if not (self.active or while_inactive):
                 return
             try:
                 receive(message)
             except InvalidInput as refusal:
                 self.refusals.refuse(topic, refusal)
 
-        self._owned.append(self.create_subscription(kind, topic, guarded, qos))
+        self._owned.append(self.create_subscription(kind, topic, guarded, qos, raw=raw))
 
     def announce(self, kind: type, topic: str) -> Publisher:
         """A publisher that speaks only while the node is active."""
