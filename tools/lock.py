@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def resolve(*purposes: str) -> set[str]:
-    """Pins of everything the purposes need, keeping to the locks there are."""
+    """Pins of everything the purposes need."""
     files = [word for name in purposes for word in ("-r", str(LOCKS / f"{name}.in"))]
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"]
     command += ["--quiet", "--report", "-", *files]
