@@ -36,11 +36,11 @@ class Believer:
         self.beliefs.clear()
         self.stamp = 0
 
-    def feel(self, sensed=None, mode: int = Mode.STAND, after: int = PERIOD) -> None:
+    def feel(self, sensed=None, mode: int = Mode.WALK, after: int = PERIOD) -> None:
         self.stamp += after
         self.states.publish(feed.robot_state(self.stamp, sensed, mode))
 
-    def believe(self, sensed=None, mode: int = Mode.STAND) -> Belief:
+    def believe(self, sensed=None, mode: int = Mode.WALK) -> Belief:
         """The belief at the next control tick."""
         count = len(self.beliefs)
         self.feel(sensed, mode)
@@ -139,8 +139,8 @@ def test_the_last_action_comes_from_the_joint_targets(node):
 
 def test_entering_walk_forgets_what_was_before(node):
     random = np.random.default_rng(1)
-    for _ in range(3):
-        node.believe(feed.felt(random))
+    for mode in (Mode.WALK, Mode.WALK, Mode.STAND):
+        node.believe(feed.felt(random), mode)
         node.say(node.targets, feed.joint_targets(node.stamp, random.normal(size=12)))
     sensed = feed.felt(random)
     first, state = node.reference(None, sensed)
@@ -149,6 +149,15 @@ def test_entering_walk_forgets_what_was_before(node):
     node.say(node.targets, feed.joint_targets(before, np.ones(12)))
     second, _ = node.reference(state, sensed)
     assert_believes(node.believe(sensed, Mode.WALK), second)
+
+
+def test_at_rest_each_belief_is_a_first_one(node):
+    random = np.random.default_rng(2)
+    for _ in range(3):
+        sensed = feed.felt(random)
+        wanted, _ = node.reference(None, sensed)
+        assert_believes(node.believe(sensed, Mode.STAND), wanted)
+        node.say(node.targets, feed.joint_targets(node.stamp, np.ones(12)))
 
 
 def test_time_that_goes_back_begins_again(node):

@@ -127,7 +127,7 @@ def drive(probe, robot, pipeline, targets, beliefs):
     walking = False
     for tick in range(TICKS + 60):
         mode = Mode.WALK if tick % 300 >= 30 else Mode.STAND
-        if mode == Mode.WALK and not walking:
+        if not (walking and mode == Mode.WALK):
             state = pipeline.initial_state()
         walking = mode == Mode.WALK
         if tick % 10 == 5 and tick < 900:

@@ -122,7 +122,7 @@ class BeliefNode(StageNode):
         self._command: Command | None = None
         self._scan: Scan | None = None
         self._newest = 0
-        self._entered = 0
+        self._began = 0
         self._walking = False
         self._sequence = 0
         self._blind_ticks = 0
@@ -174,8 +174,9 @@ class BeliefNode(StageNode):
         if ready is None:
             return
         sample = ready.sample.sample
-        if ready.restarted or (sample.mode == Mode.WALK and not self._walking):
-            self._enter(ready)
+        walks_on = self._walking and sample.mode == Mode.WALK and not ready.restarted
+        if not walks_on:
+            self._begin(ready)
         self._walking = sample.mode == Mode.WALK
         velocity, age = self._command_at(sample.stamp)
         scan = ready.scan or self._held_scan(sample.stamp)
@@ -196,10 +197,10 @@ class BeliefNode(StageNode):
         self._speak(sample, believed, belief_conversions.map_age(scan))
         self.ticks.note(ticks.tick_of(sample.stamp), ready.sample.arrived)
 
-    def _enter(self, ready: Ready[Timed, Scan, Targets]) -> None:
-        """Walking is a pure function of what follows its beginning."""
+    def _begin(self, ready: Ready[Timed, Scan, Targets]) -> None:
+        """Walking is a pure function of what follows its beginning; at rest each tick is one."""
         self._state = self._stage.initial_state()
-        self._entered = ready.stamp
+        self._began = ready.stamp
         if ready.restarted:
             self._command = None
 
@@ -214,7 +215,7 @@ class BeliefNode(StageNode):
 
     def _last_action(self, targets: Targets | None) -> Array:
         """The last answer of this walk; what was answered before its beginning is none of it."""
-        if targets is None or targets.stamp < self._entered:
+        if targets is None or targets.stamp < self._began:
             return NO_ACTION
         return targets.action[None]
 
