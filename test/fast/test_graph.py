@@ -6,6 +6,7 @@ import pytest
 
 from ts_locomotion.bringup import graph
 from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation.terrain import KINDS
 
 SHARE = Path("share")
 
@@ -112,6 +113,10 @@ def test_the_command_line_of_a_node_quotes_its_values_as_yaml():
 def test_a_wrong_argument_is_refused_with_what_is_expected(name: str, value: str, complaint: str):
     with pytest.raises(ConfigurationError, match=complaint):
         graph.describe({name: value}, SHARE)
+
+
+def test_the_terrains_are_those_that_the_simulation_knows():
+    assert set(graph.TERRAINS) == {*KINDS, "course"}
 
 
 def test_every_default_is_valid():

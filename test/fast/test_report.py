@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from runs import straight
 
-from ts_locomotion.demo import ground, picture, plot, report
+from ts_locomotion.demo import ground, main, picture, plot, report
 from ts_locomotion.demo.logbook import Logbook, Motion
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.modes import Mode
@@ -141,6 +141,19 @@ def test_plot_and_film_are_written_and_show_something(tmp_path: Path):
         assert getattr(film, "n_frames", 1) == 20
         colours = film.convert("RGB").getcolors(1 << 20)
         assert colours is not None and len(colours) > 20
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [({}, 0), ({"outcome": "the robot fell"}, 1), ({"complaints": ("belief is dead",)}, 1)],
+)
+def test_the_exit_status_tells_a_fall_and_an_unhealthy_graph(
+    change: dict, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    options = main.parse(["--no-film", "--seed", "4"])
+    assert main.tell(replace(straight(1.0), **change), options, {}, tmp_path) == status
+    assert json.loads((tmp_path / "report.json").read_text())["seed"] == 4
+    assert "falls" in capsys.readouterr().out
 
 
 def test_a_film_that_would_be_too_large_leaves_pictures_out(

@@ -66,7 +66,7 @@ def test_two_runs_in_lockstep_with_one_seed_are_the_same_run(
     assert first["legs"] == second["legs"]
     assert first["healthy"]
     assert first["missed_ticks"] == 0
-    assert first["seed"] == "5"
+    assert first["seed"] == 5
     assert set(first["cpu_percent"]) >= {"simulator", "go2_bridge", "belief", "policy"}
 
 

@@ -108,7 +108,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--terrain", default="course", help=", ".join(graph.TERRAINS))
     parser.add_argument("--difficulty", default="0.5", help="of the terrain, from 0 to 1")
     parser.add_argument("--policy", default=graph.resolve({})["policy"], help="bundle or folder")
-    parser.add_argument("--seed", default="0", help="of everything random")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random")
     parser.add_argument("--view", action="store_true", help="open the MuJoCo viewer")
     parser.add_argument("--output", default="out/demo", help="folder of the results")
     parser.add_argument("--no-film", action="store_true", help="draw no GIF")
@@ -127,7 +127,7 @@ def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
         "policy": options.policy,
         "terrain": options.terrain,
         "difficulty": options.difficulty,
-        "seed": options.seed,
+        "seed": str(options.seed),
         "pace": "lockstep" if options.lockstep else "realtime",
         "paused": "true" if options.lockstep else "false",
         "view": "true" if options.view else "false",
