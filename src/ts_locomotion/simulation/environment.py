@@ -73,12 +73,16 @@ class Step(NamedTuple):
 
 
 class Environment:
-    """B robots that walk, fall and start again. Deterministic under a seed."""
+    """B robots that walk, fall and start again. Deterministic under a seed.
+
+    `shape`, the constants inside the rewards, may be changed between steps.
+    """
 
     def __init__(self, config: EnvironmentConfig, seed: int) -> None:
         if config.environments < 1:
             raise ConfigurationError(f"environments: {config.environments} given, at least 1")
         self.config, self.count = config, config.environments
+        self.shape = config.shape
         self.rng = np.random.default_rng(seed)
         self.bank = _bank(config, seed)
         self.ground = curriculum.interleave(config.grounds, self.count)
@@ -106,7 +110,7 @@ class Environment:
             self.physics.step(np.clip(targets, robot.JOINT_LOWER, robot.JOINT_UPPER))
         self._body = self._measure(self._everyone)
         motion = self._motion()
-        reward, terms = rewards.judge(motion, self.config.weights, self.config.shape)
+        reward, terms = rewards.judge(motion, self.config.weights, self.shape)
         self._account(motion)
         fell = self._fell()
         timed_out = ~fell & ((self.steps >= self._episode_steps) | self._left())

@@ -135,7 +135,8 @@ class MirroredPPO(PPO):
         if kl > 2.0 * self.desired_kl:
             self.learning_rate = max(self.lowest_rate, self.learning_rate / 1.5)
         elif kl < self.desired_kl / 2.0:
-            self.learning_rate = min(self.highest_rate, self.learning_rate * 1.5)
+            self.learning_rate *= 1.5
+        self.learning_rate = min(self.highest_rate, self.learning_rate)
         self.optimizer.param_groups[0]["lr"] = self.learning_rate
 
     def _surrogate(self, rollout: Rollout, batch: Tensor, actions: Tensor) -> Tensor:

@@ -64,6 +64,7 @@ class Runner(OnPolicyRunner):
         self.alg.train_mode()
         obs = self.env.get_observations()
         while self.current_learning_iteration < last:
+            self._schedule()
             obs, notes = self._collect(obs)
             notes |= {f"loss/{name}": value for name, value in self.alg.update().items()}
             self.current_learning_iteration += 1
@@ -99,6 +100,9 @@ class Runner(OnPolicyRunner):
         self.current_learning_iteration, self.steps_done = state["iteration"], state["steps"]
         checkpoint.restore_environment(self.env.environment, state["environment"])
         return {}
+
+    def _schedule(self) -> None:
+        """Change what depends on how far the training is, from `steps_done` alone."""
 
     def _collect(self, obs):
         sums: dict[str, float] = defaultdict(float)

@@ -50,6 +50,19 @@ class Algorithm:
 
 
 @dataclass(frozen=True)
+class Settling:
+    """The end of a training: ever smaller steps, and a sharper eye for speed."""
+
+    begins: float = 0.64
+    """Share of the steps that are walked before."""
+    linear_tolerance: float = 0.05
+    """Of rewards.Shape, reached half-way through the settling."""
+    angular_tolerance: float = 0.1
+    learning_rate: float = 2e-5
+    """Highest rate of the policy at the end."""
+
+
+@dataclass(frozen=True)
 class Task:
     """All that defines a training."""
 
@@ -66,6 +79,7 @@ class Task:
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
     networks: Networks = field(default_factory=Networks)
     algorithm: Algorithm = field(default_factory=Algorithm)
+    settling: Settling = field(default_factory=Settling)
 
 
 def go2_ts() -> Task:
@@ -73,7 +87,7 @@ def go2_ts() -> Task:
     return Task(
         "go2_ts",
         "one-stage teacher-student (RLvRL): blind over stairs, blocks and rough ground",
-        steps=10_000_000,
+        steps=12_500_000,
         environment=EnvironmentConfig(
             gait_frequency_hz=2.5,
             shape=Shape(overlift=0.5),

@@ -15,6 +15,7 @@ from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.overrides import as_plain, override
 from ts_locomotion.training.publish import publish
 from ts_locomotion.training.runner import Runner
+from ts_locomotion.training.settling import SettlingRunner
 from ts_locomotion.training.tasks import AnyTask, Task
 from ts_locomotion.training.vector import VectorEnvironment
 
@@ -83,7 +84,7 @@ def build(task: AnyTask, seed: int, folder: Path) -> Runner:
     if isinstance(task, BeliefTask):
         return belief_teacher.build(task, seed, folder)
     environment = VectorEnvironment(Environment(task.environment, seed))
-    return Runner(environment, task, run.settings(task), folder)
+    return SettlingRunner(environment, task, run.settings(task), folder)
 
 
 def _check_same(task: AnyTask, seed: int, folder: Path) -> None:

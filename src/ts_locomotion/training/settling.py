@@ -1,0 +1,41 @@
+"""The end of a training: the policy stops wandering and learns to keep its speed.
+
+At a constant rate a policy drifts between iterations by as much as the divergence allows, and the
+wide bell of the tracking reward, which a beginner needs, forgives walking a fifth too slowly.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ts_locomotion.training.runner import Runner
+from ts_locomotion.training.tasks import Task
+from ts_locomotion.training.vector import VectorEnvironment
+
+
+class SettlingRunner(Runner):
+    """Trains a task and lets it settle."""
+
+    task: Task  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(
+        self, env: VectorEnvironment, task: Task, settings: dict[str, Any], folder: Path
+    ) -> None:
+        super().__init__(env, task, settings, folder)
+
+    def _schedule(self) -> None:
+        settling, shape = self.task.settling, self.task.environment.shape
+        settled = (self.steps_done / self.task.steps - settling.begins) / (1.0 - settling.begins)
+        settled = min(max(settled, 0.0), 1.0)
+        highest = self.task.algorithm.learning_rate_bounds[1]
+        self.alg.highest_rate = _between(highest, settling.learning_rate, settled)
+        sharp = min(1.0, 2.0 * settled)
+        self.env.environment.shape = replace(
+            shape,
+            linear_tolerance=_between(shape.linear_tolerance, settling.linear_tolerance, sharp),
+            angular_tolerance=_between(shape.angular_tolerance, settling.angular_tolerance, sharp),
+        )
+
+
+def _between(start: float, end: float, share: float) -> float:
+    return start + share * (end - start)
