@@ -53,7 +53,7 @@ class Algorithm:
 class Settling:
     """The end of a training: ever smaller steps, and a sharper eye for speed."""
 
-    begins: float = 0.64
+    begins: float = 0.645
     """Share of the steps that are walked before."""
     linear_tolerance: float = 0.05
     """Of rewards.Shape, reached half-way through the settling."""
