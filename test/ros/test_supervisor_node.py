@@ -75,7 +75,10 @@ def test_it_brings_the_stages_up_in_order_and_calls_them_healthy(graph):
             lambda event, name=name: events.append((event.goal_state.label, name)),
             10,
         )
-    graph.start("policy", "belief", "perception", "supervisor")
+    graph.start("policy", "belief", "perception")
+    for name in STAGES:
+        assert graph.probe.phase(f"/{name}") == "unconfigured"
+    graph.start("supervisor")
     assert graph.becomes("healthy: perception, belief, policy, go2_bridge")
     assert [name for label, name in events if label == "active"] == list(STAGES)
     assert "healthy" in graph.processes["supervisor"].log

@@ -17,7 +17,7 @@ from ts_locomotion.nodes import parameters, spin
 from ts_locomotion.nodes.diagnostics import ERROR, OK, Health, Heartbeat
 from ts_locomotion.nodes.parameters import setting
 
-CHECK_PERIOD = 0.1
+CHECK_PERIOD = 0.2
 NEXT_TRANSITION = {
     "unconfigured": Transition.TRANSITION_CONFIGURE,
     "inactive": Transition.TRANSITION_ACTIVATE,
