@@ -31,7 +31,7 @@ TRIALS = (
     Trial("stairs up 10 cm", "stairs_up", 0.10, time=10.0),
     Trial("stairs down 10 cm", "stairs_down", 0.10, time=10.0),
     Trial("stairs up 12 cm", "stairs_up", 0.12, time=10.0),
-    Trial("blocks 8 cm", "blocks", 0.08, time=14.0),
+    Trial("blocks 8 cm", "blocks", 0.08, time=18.0),
 )
 
 

@@ -5,23 +5,15 @@ wide bell of the tracking reward, which a beginner needs, forgives walking a fif
 """
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.tasks import Task
-from ts_locomotion.training.vector import VectorEnvironment
 
 
 class SettlingRunner(Runner):
     """Trains a task and lets it settle."""
 
     task: Task  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def __init__(
-        self, env: VectorEnvironment, task: Task, settings: dict[str, Any], folder: Path
-    ) -> None:
-        super().__init__(env, task, settings, folder)
 
     def _schedule(self) -> None:
         settling, shape = self.task.settling, self.task.environment.shape
