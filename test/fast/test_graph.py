@@ -48,6 +48,12 @@ def test_lockstep_is_told_to_every_node_that_waits():
     assert described(pace="fast")["belief"].parameters["lockstep"] is False
 
 
+def test_a_patient_simulators_silence_does_not_alarm_the_bridge():
+    assert described(pace="patient")["go2_bridge"].parameters["silence"] > 1.0
+    assert "silence" not in described()["go2_bridge"].parameters
+    assert "silence" not in described(robot="go2", pace="patient")["go2_bridge"].parameters
+
+
 def test_belief_and_policy_load_the_same_bundle():
     nodes = described(policy="some/folder")
     assert nodes["belief"].parameters["bundle"] == "some/folder"

@@ -53,6 +53,47 @@ def test_a_pause_is_not_caught_up_and_not_missed():
     assert pace.missed_steps == 0
 
 
+def test_patient_keeps_time_while_the_policy_follows():
+    pace = pacing.Patient(PERIOD)
+    now, steps = 0.0, 0
+    while now < 1.0:
+        wait = pace.wait(now)
+        if wait <= 0.0:
+            steps += 1
+            pace.published(2 * steps, now)
+            pace.followed(2 * steps - 2 * steps % 20 - 20, now)
+        now += max(wait, 1e-4)
+    assert steps == pytest.approx(500, abs=3)
+    assert pace.missed_steps == 0
+
+
+def test_patient_crawls_while_the_policy_is_late_and_does_not_catch_up():
+    pace = pacing.Patient(PERIOD)
+    pace.followed(0, 0.0)
+    steps = steps_until(pace, 0.5, cost=0.0001)
+    # steps_until counts its steps, so that each is a millisecond of the robot's time here.
+    on_time = [time for time in steps if time < 0.1]
+    assert len(on_time) == pytest.approx(pacing.POLICY_LAG_MS + 1, abs=1)
+    late = [b - a for a, b in pairwise(steps[len(on_time) :])]
+    assert late == pytest.approx([pacing.CRAWL_PERIOD] * len(late))
+    pace.followed(len(steps), 0.5)
+    assert len(steps_until(pace, 0.55, cost=0.0001, start=0.5)) == pytest.approx(25, abs=2)
+
+
+def test_patient_crawls_for_a_silent_policy_only_once():
+    pace = pacing.Patient(PERIOD)
+    pace.followed(0, 0.0)
+    steps = steps_until(pace, 3.0, cost=0.0001)
+    crawled = sum(b - a > 0.5 * pacing.CRAWL_PERIOD for a, b in pairwise(steps))
+    assert crawled == pytest.approx(pacing.POLICY_PATIENCE / pacing.CRAWL_PERIOD, abs=2)
+    assert len(steps) > 800
+
+
+def test_patient_waits_for_no_policy_before_it_has_heard_one():
+    steps = steps_until(pacing.Patient(PERIOD), 1.0, cost=0.0001)
+    assert len(steps) == pytest.approx(500, abs=2)
+
+
 def test_lockstep_waits_for_the_answer_to_the_present_state():
     pace = pacing.Lockstep(PERIOD)
     pace.published(2, 0.0)

@@ -20,6 +20,7 @@ TERRAINS = (
     *("flat", "rough", "slope", "stairs_up", "stairs_down"),
     *("blocks", "stepping_stones", "gaps", "course"),
 )
+PATIENT_SILENCE = 2.0
 SWITCH = ("true", "false")
 AUTO = ("auto", *SWITCH)
 
@@ -43,8 +44,9 @@ ARGUMENTS = (
     Argument(
         "pace",
         "realtime",
-        "of the simulation: with the clock, as fast as it can, or waiting for each command",
-        ("realtime", "fast", "lockstep"),
+        "of the simulation: with the clock, the same but waiting for a late policy, as fast as it"
+        " can, or waiting for each command",
+        ("realtime", "patient", "fast", "lockstep"),
     ),
     Argument("paused", "false", "whether the simulation waits for ~/advance", SWITCH),
     Argument("view", "false", "whether to open the MuJoCo viewer", SWITCH),
@@ -92,6 +94,8 @@ def describe(given: Mapping[str, str], share: Path) -> tuple[NodeSpec, ...]:
     simulated = values["robot"] == "mujoco"
     clock = {"use_sim_time": _auto(values["use_sim_time"], simulated)}
     lockstep = {"lockstep": simulated and values["pace"] == "lockstep"}
+    # While the simulator waits for a late policy, its silence means nothing.
+    patience = {"silence": PATIENT_SILENCE} if simulated and values["pace"] == "patient" else {}
     bundle = {"bundle": values["policy"]}
     watched = ["go2_bridge", *(["simulator"] if simulated else [])]
 
@@ -111,6 +115,7 @@ def describe(given: Mapping[str, str], share: Path) -> tuple[NodeSpec, ...]:
         "robot": values["robot"],
         "dry_run": _auto(values["dry_run"], not simulated),
         **lockstep,
+        **patience,
     }
     graph = (
         node("go2_bridge_node", "go2_bridge", bridge),

@@ -113,7 +113,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--output", default="out/demo", help="folder of the results")
     parser.add_argument("--no-film", action="store_true", help="draw no GIF")
     parser.add_argument(
-        "--lockstep", nargs="?", const="1", default="0", help="1: reproducible, 0: in real time"
+        "--lockstep",
+        nargs="?",
+        const="1",
+        default="0",
+        help="1: reproducible, 0: in real time",
     )
     options = parser.parse_args(words)
     options.lockstep = options.lockstep.lower() in ("1", "true", "yes", "on")
@@ -128,7 +132,7 @@ def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
         "terrain": options.terrain,
         "difficulty": options.difficulty,
         "seed": str(options.seed),
-        "pace": "lockstep" if options.lockstep else "realtime",
+        "pace": "lockstep" if options.lockstep else "patient",
         "paused": "true" if options.lockstep else "false",
         "view": "true" if options.view else "false",
     }

@@ -14,6 +14,12 @@ FAST_PATIENCE = 0.05
 """As fast as possible, a bridge silent for this wall time is not waited for either [s]."""
 LARGEST_LAG = 0.1
 """A simulator further behind the clock gives up catching up [s]."""
+POLICY_LAG_MS = 40
+"""Patient, the simulator only crawls while the policy is further behind than this."""
+CRAWL_PERIOD = 0.05
+"""Wall time of a step then [s]; without any step nobody would notice a message that got lost."""
+POLICY_PATIENCE = 1.0
+"""It does so no longer than this wall time [s]."""
 
 
 class Pace(Protocol):
@@ -92,6 +98,48 @@ class RealTime:
     def restart(self) -> None:
         """A pause ends: the time it took is not caught up."""
         self._due = None
+
+
+class Patient(RealTime):
+    """With the clock where the machine allows it, but never away from the policy.
+
+    A machine that is too slow or too busy makes the simulation slow, and not the robot fall. A
+    policy that stays silent is waited for only once.
+    """
+
+    def __init__(self, period: float):
+        super().__init__(period)
+        self._tick = -1
+        self._source: int | None = None
+        self._published_at = 0.0
+        self._behind_since: float | None = None
+
+    def published(self, tick: int, now: float) -> None:
+        """The policy has one more step to follow."""
+        super().published(tick, now)
+        self._tick, self._published_at = tick, now
+
+    def followed(self, source: int, now: float) -> None:
+        """A command has come that is built on the state of `source` [ms]."""
+        if source == self._source:
+            return
+        self._source = source
+        if self._behind_since is not None:
+            self._behind_since = None
+            behind_clock = 0.0 if self._due is None else max(0.0, now - self._due)
+            self.missed_steps += int(behind_clock / self._period)
+            self.restart()
+
+    def wait(self, now: float) -> float:
+        """Until the next step is due and the policy not too far behind."""
+        wait = super().wait(now)
+        if self._source is None or self._tick - self._source <= POLICY_LAG_MS:
+            return wait
+        if self._behind_since is None:
+            self._behind_since = now
+        if now - self._behind_since > POLICY_PATIENCE:
+            return wait
+        return max(wait, self._published_at + CRAWL_PERIOD - now)
 
 
 class Lockstep:

@@ -105,6 +105,10 @@ class SimulatorNode(Node):
     def _may_step(self) -> bool:
         return not self._settings.paused or self._robot.tick < self._goal
 
+    @property
+    def _keeps_time(self) -> bool:
+        return isinstance(self._pace, pacing.RealTime) and not self._settings.paused
+
     def _serve_requests(self, now: float) -> None:
         if self._request is not None and self._goal_is_reached(now):
             self._request.reached = self._robot.time
@@ -141,6 +145,8 @@ class SimulatorNode(Node):
         if answers_present_state or not isinstance(self._pace, pacing.Lockstep):
             self._robot.command(command)
         self._pace.answered(command.reserve)
+        if isinstance(self._pace, pacing.Patient) and command.sn[0] != unitree.NO_TICK:
+            self._pace.followed(command.sn[0], now)
         self._timing.command_received(command.reserve, command.sn[0], now)
 
     def _note_mode(self, mode: Mode) -> None:
@@ -187,7 +193,9 @@ class SimulatorNode(Node):
         elif damped:
             limit = self._settings.low_cmd_timeout
             level, message = ERROR, f"no valid /lowcmd for {limit:g} s: motors only damp"
-        elif self._settings.pace == "realtime" and not self._settings.paused and factor < SLOW:
+        elif (
+            isinstance(self._pace, pacing.RealTime) and not self._settings.paused and factor < SLOW
+        ):
             level, message = WARN, f"too slow: {factor:.2f} of real time"
         missed = self._pace.missed_steps if isinstance(self._pace, pacing.RealTime) else 0
         return Health(

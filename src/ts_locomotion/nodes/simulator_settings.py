@@ -21,8 +21,9 @@ class SimulatorSettings:
     seed: int = setting(0, "Of everything random", minimum=0, maximum=999_999_999, read_only=True)
     pace: str = setting(
         "realtime",
-        "With the wall clock, as fast as it can, or waiting for each command",
-        choices=("realtime", "fast", "lockstep"),
+        "With the wall clock, the same but waiting for a late policy, as fast as it can, or"
+        " waiting for each command",
+        choices=("realtime", "patient", "fast", "lockstep"),
         read_only=True,
     )
     paused: bool = setting(False, "Only ~/advance lets time pass", read_only=True)
@@ -90,6 +91,7 @@ def make_pace(name: str) -> pacing.Pace:
     period = STEP_MS * 1e-3
     paces: dict[str, Callable[[], pacing.Pace]] = {
         "realtime": lambda: pacing.RealTime(period),
+        "patient": lambda: pacing.Patient(period),
         "fast": pacing.Fast,
         "lockstep": lambda: pacing.Lockstep(period),
     }
