@@ -75,14 +75,14 @@ class Step(NamedTuple):
 class Environment:
     """B robots that walk, fall and start again. Deterministic under a seed.
 
-    `shape`, the constants inside the rewards, may be changed between steps.
+    `shape`, the constants inside the rewards, and `push_speed` may be changed between steps.
     """
 
     def __init__(self, config: EnvironmentConfig, seed: int) -> None:
         if config.environments < 1:
             raise ConfigurationError(f"environments: {config.environments} given, at least 1")
         self.config, self.count = config, config.environments
-        self.shape = config.shape
+        self.shape, self.push_speed = config.shape, config.domain.push_speed
         self.rng = np.random.default_rng(seed)
         self.bank = _bank(config, seed)
         self.ground = curriculum.interleave(config.grounds, self.count)
@@ -247,11 +247,10 @@ class Environment:
         self.push_time -= self.step_time
         robots = np.flatnonzero(self.push_time <= 0.0)
         if len(robots):
-            domain = self.config.domain
-            speed = domain.push_speed
+            speed, interval = self.push_speed, self.config.domain.push_interval
             self.push[robots] = self.rng.uniform(-speed, speed, (len(robots), 2))
             self.physics.base_velocity[robots, :2] += self.push[robots]
-            self.push_time[robots] = self.rng.uniform(*domain.push_interval, len(robots))
+            self.push_time[robots] = self.rng.uniform(*interval, len(robots))
 
     def _new_commands(self, robots: Robots) -> None:
         self.command[robots], self.command_time[robots] = commands.sample(

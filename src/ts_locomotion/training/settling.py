@@ -1,7 +1,8 @@
 """The end of a training: the policy stops wandering and learns to keep its speed.
 
 At a constant rate a policy drifts between iterations by as much as the divergence allows, and the
-wide bell of the tracking reward, which a beginner needs, forgives walking a fifth too slowly.
+wide bell of the tracking reward, which a beginner needs, forgives walking a fifth too slowly. A
+sharp one alone costs balance, so the pushes grow with it.
 """
 
 from dataclasses import replace
@@ -22,6 +23,8 @@ class SettlingRunner(Runner):
         highest = self.task.algorithm.learning_rate_bounds[1]
         self.alg.highest_rate = _between(highest, settling.learning_rate, settled)
         sharp = min(1.0, 2.0 * settled)
+        domain = self.task.environment.domain
+        self.env.environment.push_speed = _between(domain.push_speed, settling.push_speed, sharp)
         self.env.environment.shape = replace(
             shape,
             linear_tolerance=_between(shape.linear_tolerance, settling.linear_tolerance, sharp),

@@ -51,13 +51,15 @@ class Algorithm:
 
 @dataclass(frozen=True)
 class Settling:
-    """The end of a training: ever smaller steps, and a sharper eye for speed."""
+    """The end of a training: ever smaller steps, a sharper eye for speed, harder pushes."""
 
     begins: float = 0.645
     """Share of the steps that are walked before."""
-    linear_tolerance: float = 0.05
+    linear_tolerance: float = 0.1
     """Of rewards.Shape, reached half-way through the settling."""
-    angular_tolerance: float = 0.1
+    angular_tolerance: float = 0.15
+    push_speed: float = 1.0
+    """Of randomization.Domain, reached half-way as well [m/s]."""
     learning_rate: float = 2e-5
     """Highest rate of the policy at the end."""
 
