@@ -16,7 +16,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -155,6 +155,24 @@ class Probe:
         future = client.call_async(request)
         assert self.until(future.done, timeout), f"no answer from {service}"
         return future.result()
+
+    def meet(self, node: str) -> None:
+        """Wait until `node` knows all publishers and subscriptions that this probe has made.
+
+        They are announced in order, so a node that answers a client made last knows the others.
+        """
+        client = self.node.create_client(GetParameters, f"{node}/get_parameters")
+        request = GetParameters.Request(names=["use_sim_time"])
+        answers = [client.call_async(request)]
+
+        def answered() -> bool:
+            return any(future.done() for future in answers)
+
+        # A server that has not yet found its client answers nobody: ask again.
+        while not self.until(answered, 1.0) and len(answers) < 30:
+            answers.append(client.call_async(request))
+        assert answered(), f"{node} does not answer"
+        self.node.destroy_client(client)
 
     def transition(self, node: str, transition: int, timeout: float = 15.0) -> bool:
         self.status(node)

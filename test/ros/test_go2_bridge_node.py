@@ -56,7 +56,7 @@ class World:
         probe.node.create_subscription(LowCmd, "/lowcmd", self._note, 10, raw=True)
         self._states = probe.publisher(LowState, "/lowstate")
         self.targets = probe.publisher(JointTargets, "joint_targets")
-        assert probe.until(lambda: probe.node.count_publishers("/lowcmd") == 1)
+        probe.meet(NODE)
 
     def _note(self, data):
         self.commands.append(unitree.decode_low_cmd(data))
@@ -118,7 +118,7 @@ def world(probe, process):
 
 def test_each_state_is_answered_and_told_to_the_graph(probe, world):
     joints, imu = probe.record(JointState, "joint_states"), probe.record(Imu, "imu/data")
-    probe.spin(0.5)
+    probe.meet(NODE)
     world.run(0.2, policy=False)
     assert [command.reserve for command in world.commands] == list(range(20, 201, 20))
     assert {command.sn[0] for command in world.commands} == {unitree.NO_TICK}
@@ -252,10 +252,10 @@ def test_in_lockstep_a_dead_policy_is_not_waited_for_for_ever(probe, tmp_path):
 def test_against_a_real_robot_a_dry_run_is_the_default_and_sends_nothing(probe, tmp_path):
     with running("go2_bridge_node", DOMAIN, tmp_path / "log", robot="go2"):
         world = World(probe)
-        for _ in range(20):
+        for count in range(1, 11):
             world.feel()
-            probe.spin(0.01)
-        assert probe.until(lambda: len(world.states) == 10)
+            world.feel()
+            assert probe.until(lambda count=count: len(world.states) == count)
         assert world.ask(Mode.STAND).accepted
         assert "dry run" in probe.status(NODE).message
     assert not world.commands
