@@ -2,7 +2,8 @@
 
 Noise after Miki et al. 2022 (supplement S8): three regimes with terms per point, per foot and per
 episode, outliers, and a change of regime in mid-episode. Beyond the paper: drift, patches that the
-map does not know, maps that are renewed late or never again, and no map at all.
+map does not know, maps that are renewed late or never again, no map at all, and blackouts that
+last until the episode ends.
 """
 
 from collections.abc import Callable, Mapping
@@ -69,6 +70,12 @@ class HeightNoiseConfig:
     """Share of points lost at random in a patchy map, beside a whole side of it."""
     side: tuple[float, float] = (-0.2, 0.4)
     """Where the missing side of a patchy map begins, from below the foot [m]."""
+    blackout_share: float = 0.2
+    """Share of the episodes in which the map is lost for good."""
+    blackout_time: tuple[float, float] = (0.0, 8.0)
+    """When that happens [s]."""
+    blackout_blind: float = 0.5
+    """Share of the blackouts that leave nothing; the others leave what was seen last."""
 
 
 # The printed vectors of the paper can be read in two ways (facts/methods.md 5.7); it names them
@@ -106,6 +113,7 @@ class HeightNoise:
         shape = (count, 4, sum(perception.SCAN_POINTS))
         self.regime = np.zeros(count, dtype=np.int64)
         self.change_time = np.zeros(count)
+        self.blackout_time = np.full(count, np.inf)
         self.offset = np.zeros((count, 4, 3), dtype=np.float32)
         self.drift = np.zeros((count, 4, 3), dtype=np.float32)
         self.hold = np.zeros(count)
@@ -116,8 +124,12 @@ class HeightNoise:
 
     def begin(self, robots: Robots, rng: np.random.Generator) -> None:
         """New episodes for robots (n,): new regimes, new offsets, no map yet."""
+        config, number = self.config, len(robots)
         self.age[robots] = np.inf
         self._change(robots, rng)
+        happens = rng.random(number) < config.blackout_share
+        when = rng.uniform(*config.blackout_time, number)
+        self.blackout_time[robots] = np.where(happens, when, np.inf)
 
     def look(self, sample: Sample, step_time: float, rng: np.random.Generator) -> Scans:
         """What all robots see after a control step."""
@@ -125,6 +137,10 @@ class HeightNoise:
         due = np.flatnonzero(self.change_time <= 0.0)
         if len(due):
             self._change(due, rng)
+        self.blackout_time -= step_time
+        gone = np.flatnonzero(self.blackout_time <= 0.0)
+        if len(gone):
+            self._black_out(gone, rng)
         self.offset += self.drift * np.float32(step_time)
         self.age += step_time
         renewed = self.age >= self.hold
@@ -196,6 +212,11 @@ class HeightNoise:
         hold = np.where(late, rng.uniform(*config.late_time, number), 0.0)
         self.hold[robots] = np.where(frozen | absent, np.inf, hold)
 
+    def _black_out(self, robots: Robots, rng: np.random.Generator) -> None:
+        """Robots (n,) get no map any more, until their next episode."""
+        self.blank[robots] = rng.random(len(robots)) < self.config.blackout_blind
+        self.hold[robots] = self.change_time[robots] = self.blackout_time[robots] = np.inf
+
     def _patches(self, number: int, rng: np.random.Generator) -> NDArray[np.bool_]:
         """Points that n patchy maps lack: one side of all feet and some at random. (n, F, P)"""
         config, shape = self.config, self.held.shape[1:]
@@ -211,8 +232,8 @@ _STRENGTHS = (
     *("episode_xy", "episode_z", "episode_share"),
 )
 _CHANGING = (
-    *("regime", "change_time", "offset", "drift", "hold", "age", "blank", "lost", "held"),
-    "factor",
+    *("regime", "change_time", "blackout_time", "offset", "drift", "hold", "age", "blank"),
+    *("lost", "held", "factor"),
 )
 
 
@@ -228,7 +249,8 @@ _WHOLE = Sight(1.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def _only(regime: Regime, sight: Sight = _WHOLE, drift: float = 0.0) -> HeightNoiseConfig:
-    return HeightNoiseConfig((replace(regime, share=1.0),), sight, (2.0, 8.0), drift)
+    regimes = (replace(regime, share=1.0),)
+    return HeightNoiseConfig(regimes, sight, (2.0, 8.0), drift, blackout_share=0.0)
 
 
 PERCEPTIONS: Mapping[str, HeightNoiseConfig] = {
@@ -238,9 +260,16 @@ PERCEPTIONS: Mapping[str, HeightNoiseConfig] = {
     "noisy": _only(NOISY, drift=0.01),
     "delayed": replace(_only(NOMINAL, Sight(0, 0, 1, 0, 0)), late_time=(0.3, 0.3)),
     "frozen": replace(_only(NOMINAL, Sight(0, 0, 0, 1, 0)), change_interval=(1e9, 1e9)),
-    "half missing": replace(
+    "half-missing": replace(
         _only(NOMINAL, Sight(0, 1, 0, 0, 0)), side=(0.0, 0.0), lost_share=(0.0, 0.0)
     ),
     "blank": _only(_CLEAR, Sight(0, 0, 0, 0, 1)),
+    # At 0.6 m/s the obstacles of a lane begin after 1.7 s and are behind after 6 to 8 s.
+    "killed": replace(
+        _only(NOMINAL, drift=0.01),
+        blackout_share=1.0,
+        blackout_time=(2.5, 6.0),
+        blackout_blind=1.0,
+    ),
 }
 """The perceptions under which a policy is judged, each pure and at full strength."""

@@ -1,6 +1,7 @@
 """`ts-train <task>`: from nothing to a bundle."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,9 @@ from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.settling import SettlingRunner
 from ts_locomotion.training.tasks import AnyTask, Task
 from ts_locomotion.training.vector import VectorEnvironment
+
+STUDENT_SETTINGS = ("student", "height_noise")
+"""Of a belief task: what its teacher has nothing to do with."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,7 +60,11 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     runner = build(task, seed, folder)
     interrupted = folder / run.CHECKPOINT
-    if resume and interrupted.exists():
+    if not resume:
+        # At once: a run killed before its first checkpoint must not go on from the old one.
+        interrupted.unlink(missing_ok=True)
+        shutil.rmtree(folder / run.STUDENT, ignore_errors=True)
+    elif interrupted.exists():
         _check_same(task, seed, folder)
         runner.load(str(interrupted))
         print(f"continuing {folder} after {runner.steps_done} steps")
@@ -88,10 +96,12 @@ def build(task: AnyTask, seed: int, folder: Path) -> Runner:
 
 
 def _check_same(task: AnyTask, seed: int, folder: Path) -> None:
-    """A run continues only as what it was begun, but for its length."""
+    """A run continues only as what it was begun, but for its length and for stages to come."""
     before = run.read_record(folder)
-    now = as_plain(task) | {"steps": before["task"]["steps"]}
-    changed = [name for name in now if now[name] != before["task"].get(name)]
+    now = as_plain(task)
+    begun = (folder / run.STUDENT / run.CHECKPOINT).exists()
+    free = {"steps", "save_interval", *(() if begun else STUDENT_SETTINGS)}
+    changed = [n for n in now if n not in free and now[n] != before["task"].get(n)]
     changed += ["seed"] if before["seed"] != seed else []
     if changed:
         raise ConfigurationError(
