@@ -28,6 +28,7 @@ def trotting(**changes) -> Motion:
         torques=np.zeros((1, 12)),
         actions=np.zeros((3, 1, 12)),
         foot_clearances=np.where(swing, SHAPE.swing_height, 0.0),
+        foot_overhangs=np.where(swing, 1.0, 0.0),
         foot_velocities_in_world=np.zeros((1, 4, 3)),
         contacts=~swing,
         collisions=np.zeros(1),
@@ -109,3 +110,14 @@ def test_jerky_actions_cost_even_at_constant_rate_of_change():
     assert term("action_rate", trotting(actions=ramp)) == pytest.approx(12.0)
     assert term("action_smoothness", trotting(actions=ramp)) == 0.0
     assert term("action_smoothness", trotting(actions=zigzag)) == pytest.approx(48.0)
+
+
+def test_a_foot_costs_at_an_edge_and_above_a_hole_where_it_should_stand():
+    assert term("foothold", trotting()) == 0.0
+    at_edge = np.array([[1.0, 1 / 3, 0.0, 1.0]])
+    assert term("foothold", trotting(foot_overhangs=at_edge)) == pytest.approx(1 / 3)
+    above_hole = np.array([[1.0, 1.0, 0.0, 1.0]])
+    contacts = np.array([[False, False, True, False]])
+    hovering = trotting(foot_overhangs=above_hole, contacts=contacts)
+    assert term("foothold", hovering) == 1.0
+    assert term("foothold", hovering._replace(moving=np.array([False]))) == 0.0

@@ -325,6 +325,7 @@ class Environment:
             torques=physics.joint_torques,
             actions=self.actions,
             foot_clearances=body.clearances,
+            foot_overhangs=body.overhangs,
             foot_velocities_in_world=body.foot_velocities_in_world,
             contacts=body.contacts,
             collisions=touching,

@@ -14,6 +14,8 @@ GRID_SPACING = 0.08
 """Of the 3 x 3 points around each foot whose heights are taken [m]."""
 _STEPS = np.array([-GRID_SPACING, 0.0, GRID_SPACING])
 GRID = np.stack(np.meshgrid(_STEPS, _STEPS, indexing="ij"), axis=-1).reshape(9, 2)
+OVERHANG = 0.08
+"""Ground this far below a sole does not carry it [m]."""
 CONTACT_FORCE = 1.0
 """A foot that presses harder stands [N]."""
 
@@ -33,6 +35,11 @@ class Body(NamedTuple):
     def clearances(self) -> Array:
         """Height of the soles above the mean of the ground around them [m]. Shape (n, F)."""
         return self.grids.mean(axis=2)
+
+    @property
+    def overhangs(self) -> Array:
+        """Share of the points around each sole whose ground does not carry it. Shape (n, F)."""
+        return (self.grids > OVERHANG).mean(axis=2)
 
 
 def measure(physics: Physics, heights: HeightGrids, robots: NDArray[np.integer]) -> Body:

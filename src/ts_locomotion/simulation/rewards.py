@@ -27,6 +27,7 @@ class Motion(NamedTuple):
     torques: Array  # (B, J) [N m]
     actions: Array  # (3, B, J) this one, the last, the one before
     foot_clearances: Array  # (B, F) of the soles above the ground around them [m]
+    foot_overhangs: Array  # (B, F) share of the ground around each sole that lies far below it
     foot_velocities_in_world: Array  # (B, F, 3) [m/s]
     contacts: NDArray[np.bool_]  # (B, F)
     collisions: Array  # (B,) number of knees, shins and trunks that touch something
@@ -50,6 +51,7 @@ class Weights:
     joint_acceleration: float = -4e-8
     action_rate: float = -0.01
     action_smoothness: float = -0.005
+    foothold: float = 0.0
     slip: float = -0.1
     collision: float = -0.5
     joint_limits: float = -2.0
@@ -108,6 +110,12 @@ def _swing_clearance(motion: Motion, shape: Shape) -> Array:
     return (swing * cost).sum(axis=1)
 
 
+def _foothold(motion: Motion, _: Shape) -> Array:
+    """Feet at an edge or above a hole while they stand, or should."""
+    stance = motion.contacts | ((motion.leg_phases >= 0.5) & motion.moving[:, None])
+    return (stance * motion.foot_overhangs).sum(axis=1)
+
+
 def _slip(motion: Motion, _: Shape) -> Array:
     speed = np.square(motion.foot_velocities_in_world[..., :2]).sum(axis=-1)
     return (motion.contacts * speed).sum(axis=1)
@@ -143,6 +151,7 @@ TERMS: Mapping[str, Callable[[Motion, Shape], Array]] = {
     "joint_acceleration": lambda motion, _: _square(motion.joint_accelerations),
     "action_rate": lambda motion, _: _square(motion.actions[0] - motion.actions[1]),
     "action_smoothness": _action_smoothness,
+    "foothold": _foothold,
     "slip": _slip,
     "collision": lambda motion, _: motion.collisions,
     "joint_limits": _joint_limits,

@@ -61,6 +61,8 @@ class SightedConfig(EnvironmentConfig):
     wrenches: Wrenches = field(default_factory=Wrenches)
     height_noise: HeightNoiseConfig | None = None
     """None: no scans as a robot would see them, only true ones."""
+    blind_every: int = 0
+    """One robot in so many never sees: its scans are zero. 0: all of them see."""
 
 
 class SightedEnvironment(Environment):
@@ -74,6 +76,8 @@ class SightedEnvironment(Environment):
     def __init__(self, config: SightedConfig, seed: int) -> None:
         noise = config.height_noise
         self.noise = HeightNoise(noise, config.environments) if noise else None
+        every = config.blind_every
+        self._blind = np.arange(config.environments)[::every] if every else np.arange(0)
         super().__init__(config, seed)
 
     def observe(self) -> dict[str, Array]:
@@ -148,6 +152,7 @@ class SightedEnvironment(Environment):
         sample = scanner(self.physics, self.bank.heights)
         nowhere = np.zeros((1, 1, 1), dtype=np.float32)
         self.scans = sample(nowhere, nowhere).reshape(self.count, -1)
+        self.scans[self._blind] = 0.0
         if self.noise:
             self.noise.look(sample, self.step_time, self.rng)
 

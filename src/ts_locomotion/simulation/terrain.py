@@ -242,8 +242,9 @@ def _on_ground(_: float) -> float:
     return 0.0
 
 
-def _above_hole(_: float) -> float:
-    return HOLE_DEPTH
+def _above_hole(size: float) -> float:
+    """Small holes are shallow: who steps into one stumbles, and can learn from it."""
+    return min(2.0 * size, HOLE_DEPTH)
 
 
 def _flat_lane(_rng: np.random.Generator, _size: float) -> Piece:

@@ -105,15 +105,19 @@ class Distillation:
 
     def _targets(self) -> Targets:
         stored = self.stored
-        obs = TensorDict(
-            {name: stored[name] for name in ("policy", "scans", "privileged")},
-            batch_size=stored["policy"].shape[:2],
-        )
+        shown = {name: stored[name] for name in ("policy", "privileged")}
+        shown["scans"] = stored["scans"] * self._sees()
+        obs = TensorDict(shown, batch_size=stored["policy"].shape[:2])
         with torch.no_grad():
             actions = self.teacher(obs)
             heights = self.teacher.scan_encoder.normalize(stored["scans"]).flatten(-2)
             privileged = self.student.privileged_normalizer(stored["privileged"])
         return Targets(actions, heights, privileged)
+
+    def _sees(self) -> Tensor:
+        """1 where a student has a map worth looking at, else 0: as blind as the blind teacher."""
+        known = self.stored["valid"].any(dim=-1, keepdim=True)
+        return (known & (self.stored["map_age"] < self.config.sight_age)).float()
 
     def _batches(self) -> Iterator[Tensor]:
         for _ in range(self.config.epochs):
@@ -182,7 +186,7 @@ def build(task: BeliefTask, seed: int, teacher_folder: Path, folder: Path) -> St
     """Environment, networks and algorithm; the student begins with its teacher's weights."""
     teacher, _ = belief_teacher.load(task, teacher_folder)
     told = checkpoint.load(teacher_folder / run.CHECKPOINT)
-    config = replace(task.environment, height_noise=task.height_noise)
+    config = replace(task.environment, height_noise=task.height_noise, blind_every=0)
     environment = SightedEnvironment(config, seed + 1)
     # Levels that the teacher earned: easier ones would teach the student little.
     earned = told["environment"]["arrays"]["level"].numpy()
