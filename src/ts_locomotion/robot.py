@@ -14,6 +14,9 @@ LEGS = ("FR", "FL", "RR", "RL")
 PARTS = ("hip", "thigh", "calf")
 JOINTS = tuple(f"{leg}_{part}_joint" for leg in LEGS for part in PARTS)
 FEET = tuple(f"{leg}_foot" for leg in LEGS)
+LINKS = tuple(f"{leg}_{part}" for leg in LEGS for part in PARTS)
+"""The links that the joints move."""
+BASE_LINK = "base_link"
 
 # +1 front, -1 rear; +1 left, -1 right. Shape (F,).
 FRONT = np.array([1.0, 1.0, -1.0, -1.0])
@@ -29,6 +32,13 @@ FOOT_RADIUS = 0.022
 FOOT_SPHERE_X = -0.002
 """Forward offset of the collision sphere in the foot frame [m]."""
 IMU_POSITION = (-0.02557, 0.0, 0.04232)
+
+JOINT_ORIGIN = np.stack(
+    [HIP_OFFSET, THIGH_OFFSET_Y * np.outer(LEFT, [0, 1, 0]), [[0, 0, -LINK_LENGTH]] * 4], axis=1
+).reshape(12, 3)
+"""Position of each joint in the frame of the link before it [m]. Shape (J, 3)."""
+JOINT_AXIS = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]] * 4)
+"""Shape (J, 3)."""
 
 JOINT_LOWER = np.array([-1.0472, -1.5708, -2.7227] * 2 + [-1.0472, -0.5236, -2.7227] * 2)
 JOINT_UPPER = np.array([1.0472, 3.4907, -0.83776] * 2 + [1.0472, 4.5379, -0.83776] * 2)

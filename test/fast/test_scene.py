@@ -6,9 +6,9 @@ import mujoco
 import numpy as np
 import pytest
 
-from ts_locomotion import robot
+from ts_locomotion import links, robot
 from ts_locomotion.errors import ConfigurationError
-from ts_locomotion.simulation import links, scene, terrain
+from ts_locomotion.simulation import scene, terrain
 
 FLAT = terrain.make("flat")
 PRESETS = {"robot": scene.ROBOT, "training": scene.TRAINING}

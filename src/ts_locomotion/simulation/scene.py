@@ -9,14 +9,13 @@ from typing import Literal
 import mujoco
 import numpy as np
 
-from ts_locomotion import robot
+from ts_locomotion import links, robot
 from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.links import Collisions, Inertial, Solid
 from ts_locomotion.robot import Array
-from ts_locomotion.simulation import links
-from ts_locomotion.simulation.links import Collisions, Inertial, Solid
 from ts_locomotion.simulation.terrain import Terrain
 
-BASE_BODY = "base_link"
+BASE_BODY = robot.BASE_LINK
 ARMATURE = 0.01
 """Reflected rotor inertia [kg m2], the value of every public Go2 model."""
 JOINT_DAMPING = 0.1
@@ -83,7 +82,7 @@ def mjcf(terrain: Terrain, options: SceneOptions = ROBOT) -> str:
     """
     legs = "".join(_leg(leg, options) for leg in range(4))
     base = _inertial(links.base_inertial())
-    trunk = _solids("", links.base_solids(options.collisions), "light")
+    trunk = _solids("", links.base_solids(options.collisions), links.BASE_COLOUR)
     start = f"0 0 {terrain.start_height + robot.STAND_HEIGHT}"
     return f"""<mujoco model="go2">
 <compiler angle="radian" autolimits="true"/>
@@ -136,17 +135,12 @@ def _link(
     leg: int, part: int, inertial: Inertial, solids: list[Solid], options: SceneOptions, inner: str
 ) -> str:
     joint = 3 * leg + part
-    origin = (
-        robot.HIP_OFFSET[leg],
-        (0.0, robot.THIGH_OFFSET_Y * robot.LEFT[leg], 0.0),
-        (0.0, 0.0, -robot.LINK_LENGTH),
-    )[part]
     limits = _text((robot.JOINT_LOWER[joint], robot.JOINT_UPPER[joint]))
-    geoms = _solids(robot.LEGS[leg] + "_", solids, ("dark", "light", "dark")[part])
+    geoms = _solids(robot.LEGS[leg] + "_", solids, links.PART_COLOURS[part])
     return (
-        f'<body name="{robot.LEGS[leg]}_{robot.PARTS[part]}" pos="{_text(origin)}">\n'
+        f'<body name="{robot.LINKS[joint]}" pos="{_text(robot.JOINT_ORIGIN[joint])}">\n'
         f"{_inertial(inertial)}"
-        f'<joint name="{robot.JOINTS[joint]}" axis="{("1 0 0", "0 1 0", "0 1 0")[part]}"'
+        f'<joint name="{robot.JOINTS[joint]}" axis="{_text(robot.JOINT_AXIS[joint])}"'
         f' range="{limits}" armature="{ARMATURE}" damping="{JOINT_DAMPING}"'
         f' frictionloss="{options.friction_loss}"/>\n{geoms}{inner}</body>\n'
     )
@@ -159,9 +153,6 @@ def _inertial(part: Inertial) -> str:
     )
 
 
-_COLOURS = {"dark": "0.22 0.24 0.28 1", "light": "0.85 0.87 0.9 1", "foot": "0.9 0.35 0.1 1"}
-
-
 def _solids(prefix: str, solids: list[Solid], colour: str) -> str:
     return "".join(_solid(prefix, solid, colour) for solid in solids)
 
@@ -169,11 +160,12 @@ def _solids(prefix: str, solids: list[Solid], colour: str) -> str:
 def _solid(prefix: str, solid: Solid, colour: str) -> str:
     is_foot = solid.name == "foot"
     friction = f' friction="{FOOT_FRICTION} 0.02 0.01" priority="1"' if is_foot else ""
+    rgba = _text(links.COLOURS[links.solid_colour(solid, colour)])
     return (
         f'<geom name="{prefix}{solid.name}" class="robot" type="{solid.type}"'
         f' size="{_text(solid.size)}" pos="{_text(solid.position)}"'
         f' euler="{solid.roll} {solid.pitch} 0"'
-        f' rgba="{_COLOURS["foot" if is_foot else colour]}"{friction}/>\n'
+        f' rgba="{rgba}"{friction}/>\n'
     )
 
 

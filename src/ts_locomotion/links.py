@@ -1,4 +1,4 @@
-"""Masses, inertias and collision primitives of the Go2's links.
+"""Masses, inertias and collision primitives of the Go2's links, for its MJCF and its URDF.
 
 Source: unitree_ros go2_description.urdf (d6f13aa). The twelve rotors (1.07 kg, added to the URDF
 in 2024) are left out: trainers and the vendor's own MuJoCo model weigh 15.0 to 15.2 kg, and what
@@ -34,6 +34,22 @@ class Solid(NamedTuple):
     position: tuple[float, float, float]
     roll: float = 0.0
     pitch: float = 0.0
+
+
+COLOURS = {
+    "dark": (0.22, 0.24, 0.28, 1.0),
+    "light": (0.85, 0.87, 0.9, 1.0),
+    "foot": (0.9, 0.35, 0.1, 1.0),
+}
+"""Red, green, blue, opacity."""
+BASE_COLOUR = "light"
+PART_COLOURS = ("dark", "light", "dark")
+"""Of hip, thigh and calf."""
+
+
+def solid_colour(solid: Solid, link_colour: str) -> str:
+    """Name of a solid's colour; feet are seen best."""
+    return "foot" if solid.name == "foot" else link_colour
 
 
 def base_inertial() -> Inertial:
