@@ -65,7 +65,7 @@ class Bundle:
 def load(path: Path | str) -> Bundle:
     """The checked bundle in folder `path`. Raises BundleMismatch naming what does not fit."""
     folder = Path(path)
-    contract = _read_contract(folder)
+    contract = read_contract(folder)
     contents = {name: _read_network(folder, name, contract) for name in NETWORK_FILES}
     return Bundle(
         folder,
@@ -110,11 +110,8 @@ def policy_ports(contract: Contract) -> tuple[dict[str, int], dict[str, int]]:
     return inputs, {"action": len(contract.joints)}
 
 
-def _present(ports: Mapping[str, int]) -> dict[str, int]:
-    return {name: size for name, size in ports.items() if size}
-
-
-def _read_contract(folder: Path) -> Contract:
+def read_contract(folder: Path) -> Contract:
+    """The contract alone of a bundle. Raises BundleMismatch naming what does not fit."""
     path = folder / CONTRACT_FILE
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -129,6 +126,10 @@ def _read_contract(folder: Path) -> Contract:
     if set(contract.files) != set(NETWORK_FILES):
         raise BundleMismatch(f"{path}: {mismatch('files', contract.files, NETWORK_FILES)}")
     return contract
+
+
+def _present(ports: Mapping[str, int]) -> dict[str, int]:
+    return {name: size for name, size in ports.items() if size}
 
 
 def _read_network(folder: Path, name: str, contract: Contract) -> bytes:

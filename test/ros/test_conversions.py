@@ -105,3 +105,21 @@ def test_without_a_map_the_scan_is_of_infinite_age():
     assert np.isinf(message.map_age)
     assert conversions.nanoseconds(message.map_stamp) == 0
     assert not conversions.scan(message).valid.any()
+
+
+def test_joint_positions_are_found_by_name_among_others():
+    positions = np.linspace(-1.0, 1.0, 12)
+    message = conversions.joint_state_message(NOW, positions, np.zeros(12), np.zeros(12))
+    message.name = ["arm", *reversed(message.name)]
+    message.position = [9.0, *reversed(message.position)]
+    np.testing.assert_array_equal(conversions.joint_positions(message), positions)
+
+
+def test_joint_positions_that_are_absent_or_not_finite_are_refused():
+    message = conversions.joint_state_message(NOW, np.zeros(12), np.zeros(12), np.zeros(12))
+    message.position[3] = np.nan
+    with pytest.raises(InvalidInput, match="joint positions is not finite: entry 3 is nan"):
+        conversions.joint_positions(message)
+    message.position = message.position[:2]
+    with pytest.raises(InvalidInput, match="joint_states lacks"):
+        conversions.joint_positions(message)

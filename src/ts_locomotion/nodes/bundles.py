@@ -6,12 +6,18 @@ from ament_index_python import PackageNotFoundError, get_package_share_directory
 
 from ts_locomotion import bundle
 from ts_locomotion.bundle import CONTRACT_FILE, Bundle
+from ts_locomotion.contract import Contract
 from ts_locomotion.errors import ConfigurationError
 
 
 def load(name: str) -> Bundle:
     """Load a bundle given by its folder or by its name among the shipped ones."""
     return bundle.load(bundle_folder(name))
+
+
+def contract(name: str) -> Contract:
+    """The contract alone of a bundle, for who does not run it."""
+    return bundle.read_contract(bundle_folder(name))
 
 
 def bundle_folder(name: str) -> Path:

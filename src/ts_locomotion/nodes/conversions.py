@@ -212,6 +212,15 @@ def joint_state_message(
     return message
 
 
+def joint_positions(message: JointState) -> Array:
+    """The positions of our joints in a JointState message, whatever else it holds. Shape (J,)."""
+    given = dict(zip(message.name, message.position, strict=False))
+    missing = [joint for joint in robot.JOINTS if joint not in given]
+    if missing:
+        raise InvalidInput(f"joint_states lacks {missing}")
+    return _finite("joint positions", [given[joint] for joint in robot.JOINTS], len(robot.JOINTS))
+
+
 def quaternion_message(quaternion: Array) -> Quaternion:
     """A quaternion (4,) as a message."""
     w, x, y, z = (float(value) for value in quaternion)

@@ -210,7 +210,7 @@ class CourseNode(Node):
     def _see_joints(self, message: JointState) -> None:
         self._bent = True
         stamp = conversions.nanoseconds(message.header.stamp)
-        self.logbook.bent(stamp, sights.joint_positions(message))
+        self.logbook.bent(stamp, conversions.joint_positions(message))
 
     def _note_mode(self, message: Mode) -> None:
         self._mode = message
