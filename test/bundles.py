@@ -20,7 +20,7 @@ TERMS = (
 )
 HISTORY = 20
 BELIEF = 8
-GATE = 6
+GATE = 8
 
 
 def write_blind(

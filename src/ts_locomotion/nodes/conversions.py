@@ -108,9 +108,9 @@ def robot_sample(serialized: bytes) -> RobotSample:
     order = _joint_order(tuple(message.joint_names))
     sensed = Proprioception(
         orientation=_unit_quaternion("orientation", message.orientation),
-        angular_velocity=_finite("angular_velocity", message.angular_velocity, 3),
-        joint_positions=_finite("joint_positions", message.joint_positions, 12)[order],
-        joint_velocities=_finite("joint_velocities", message.joint_velocities, 12)[order],
+        angular_velocity=finite("angular_velocity", message.angular_velocity, 3),
+        joint_positions=finite("joint_positions", message.joint_positions, 12)[order],
+        joint_velocities=finite("joint_velocities", message.joint_velocities, 12)[order],
     )
     return RobotSample(nanoseconds(message.header.stamp), message.tick, message.mode, sensed)
 
@@ -155,7 +155,7 @@ def pose(message: Odometry) -> Pose:
     return Pose(
         nanoseconds(message.header.stamp),
         message.header.frame_id,
-        _finite("position", [position.x, position.y, position.z], 3),
+        finite("position", [position.x, position.y, position.z], 3),
         _unit_quaternion("orientation", [quaternion.w, quaternion.x, quaternion.y, quaternion.z]),
     )
 
@@ -218,7 +218,7 @@ def joint_positions(message: JointState) -> Array:
     missing = [joint for joint in robot.JOINTS if joint not in given]
     if missing:
         raise InvalidInput(f"joint_states lacks {missing}")
-    return _finite("joint positions", [given[joint] for joint in robot.JOINTS], len(robot.JOINTS))
+    return finite("joint positions", [given[joint] for joint in robot.JOINTS], len(robot.JOINTS))
 
 
 def quaternion_message(quaternion: Array) -> Quaternion:
@@ -234,7 +234,7 @@ def vector_message(vector: Array) -> Vector3:
 
 def velocity_command(message: Twist) -> Array:
     """The v_x, v_y [m/s] and w_z [rad/s] a Twist asks for. Shape (3,)."""
-    command = _finite(
+    command = finite(
         "velocity command", [message.linear.x, message.linear.y, message.angular.z], 3
     )
     if np.abs(command).max() > ABSURD_SPEED:
@@ -267,7 +267,7 @@ def scan(message: FootScans) -> Scan:
     return Scan(
         nanoseconds(message.header.stamp),
         message.map_age,
-        _finite("heights", message.heights, 208),
+        finite("heights", message.heights, 208),
         np.asarray(message.valid, dtype=bool),
     )
 
@@ -277,12 +277,12 @@ def thought(message: Belief, observation_size: int, belief_size: int) -> Thought
     return Thought(
         nanoseconds(message.header.stamp),
         message.sequence,
-        _finite(
+        finite(
             "observation",
             np.frombuffer(message.observation, np.float32),
             observation_size,
         ),
-        _finite("belief", np.frombuffer(message.belief, np.float32), belief_size),
+        finite("belief", np.frombuffer(message.belief, np.float32), belief_size),
     )
 
 
@@ -310,17 +310,17 @@ def targets(message: JointTargets) -> Targets:
     The action is left in the order of the policy's output.
     """
     order = _joint_order(tuple(message.joint_names))
-    stiffness = _finite("stiffness", message.stiffness, 12)[order]
-    damping = _finite("damping", message.damping, 12)[order]
+    stiffness = finite("stiffness", message.stiffness, 12)[order]
+    damping = finite("damping", message.damping, 12)[order]
     if min(stiffness.min(), damping.min()) < 0:
         raise InvalidInput("a gain is negative")
     return Targets(
         nanoseconds(message.header.stamp),
         message.sequence,
-        _finite("positions", message.positions, 12)[order],
+        finite("positions", message.positions, 12)[order],
         stiffness,
         damping,
-        _finite("action", message.action, 12),
+        finite("action", message.action, 12),
     )
 
 
@@ -345,7 +345,8 @@ def mode_message(
     return message
 
 
-def _finite(name: str, values: Sequence[float] | Array, size: int) -> Array:
+def finite(name: str, values: Sequence[float] | Array, size: int) -> Array:
+    """Numbers as an array (size,); raises InvalidInput for another size and for NaN or inf."""
     numbers = np.asarray(values, dtype=np.float64)
     if numbers.shape != (size,):
         raise InvalidInput(f"{name} has {numbers.size} entries, expected {size}")
@@ -356,7 +357,7 @@ def _finite(name: str, values: Sequence[float] | Array, size: int) -> Array:
 
 
 def _unit_quaternion(name: str, values: Sequence[float] | Array) -> Array:
-    quaternion = _finite(name, values, 4)
+    quaternion = finite(name, values, 4)
     norm = float(np.linalg.norm(quaternion))
     if abs(norm - 1.0) > 0.05:
         raise InvalidInput(f"{name} has norm {norm:.3f}, expected a unit quaternion")
