@@ -36,6 +36,8 @@ FORCE_SCALE = 100.0
 """Of foot forces [N]."""
 WRENCH_SCALE = np.array([[25.0], [4.0]])
 """Of force [N] and torque [N m] on the base."""
+NOWHERE = np.zeros((1, 1, 1), dtype=np.float32)
+"""No displacement of scan points."""
 HOLE = 0.2
 """Ground that lies further below a sole is a hole to step over and counts as this deep [m]."""
 
@@ -150,8 +152,7 @@ class SightedEnvironment(Environment):
     def _see(self) -> None:
         """Take the scans of this moment, true and as a robot would see them."""
         sample = scanner(self.physics, self.bank.heights)
-        nowhere = np.zeros((1, 1, 1), dtype=np.float32)
-        self.scans = sample(nowhere, nowhere).reshape(self.count, -1)
+        self.scans = sample(NOWHERE, NOWHERE).reshape(self.count, -1)
         self.scans[self._blind] = 0.0
         if self.noise:
             self.noise.look(sample, self.step_time, self.rng)
@@ -188,6 +189,11 @@ def scanner(physics: Physics, heights: HeightGrids, robots: slice = slice(None))
         return heights.at(terrain, x + displaced_x, y + displaced_y) - foot
 
     return sample
+
+
+def true_scans(physics: Physics, heights: HeightGrids) -> Array:
+    """The foot scans of all robots without any noise [m]. Shape (B, F * P)."""
+    return scanner(physics, heights)(NOWHERE, NOWHERE).reshape(physics.count, -1)
 
 
 def privileged(physics: Physics, body: Body, friction: Array, air_time: Array) -> Array:

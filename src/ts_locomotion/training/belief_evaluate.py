@@ -1,30 +1,24 @@
-"""How well a seeing bundle walks on each terrain under each perception, beside others.
+"""How well a policy walks on each terrain under each perception.
 
 A cell is a terrain, its height and a perception. Every policy of a table walks the same terrains
 with the same robots: bundles through pipeline.py, the teacher, who is told the truth, in torch.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from tensordict import TensorDict
 
-from ts_locomotion import action, gait, observation
 from ts_locomotion.belief import Scans
-from ts_locomotion.bundle import Bundle
-from ts_locomotion.contract import Contract
-from ts_locomotion.observation import Proprioception
-from ts_locomotion.pipeline import Pipeline
+from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.robot import Array
-from ts_locomotion.simulation import measurement, scene
-from ts_locomotion.simulation.height_noise import PERCEPTIONS, HeightNoise
-from ts_locomotion.simulation.sighted_environment import privileged, scanner
+from ts_locomotion.simulation import scene
+from ts_locomotion.simulation.height_noise import PERCEPTIONS, HeightNoise, HeightNoiseConfig
+from ts_locomotion.simulation.sighted_environment import scanner, true_scans
 from ts_locomotion.simulation.terrain import HeightGrids
-from ts_locomotion.training.belief_networks import BeliefTeacher
 from ts_locomotion.training.course import Cell, Course, Trial
+from ts_locomotion.training.walkers import Answer, Walker
 
 STRIKE_FORCE = 40.0
 """A foot pushed backwards harder than this, and harder than upwards, has struck a riser [N]."""
@@ -44,6 +38,18 @@ TRIALS = (
 )
 
 
+class Perception(NamedTuple):
+    """What lies between the ground and what a policy sees of it."""
+
+    name: str
+    noise: HeightNoiseConfig
+    factor: float = 1.0
+    """On the strengths that grow; see height_noise.Regime."""
+
+
+REGIMES = tuple(Perception(name, noise) for name, noise in PERCEPTIONS.items())
+
+
 class SeeingCell(NamedTuple):
     """Result of one policy on one terrain under one perception, over n robots."""
 
@@ -53,8 +59,10 @@ class SeeingCell(NamedTuple):
     regime: str
     n: int
     seeds: tuple[int, int]
+    """First and last terrain seed, of the eval stream."""
     success: float
     ci: tuple[float, float]
+    """Wilson's 95 % interval of the success."""
     survival: float
     velocity_error: float
     """Mean |v_x - commanded| over a gait period, of the robots that did not fall [m/s]."""
@@ -70,146 +78,44 @@ class SeeingCell(NamedTuple):
     """Mean of the gate; nan without one."""
 
 
-class Answer(NamedTuple):
-    """What a policy does in one control step, and what it believes."""
-
-    targets: Array  # (B, J) [rad]
-    action: Array  # (B, J)
-    heights: Array  # (B, F * P) reconstructed [m], or (B, 0)
-    gate: Array  # (B, G), or (B, 0)
-
-
-class Walker(Protocol):
-    """A policy under test."""
-
-    name: str
-    contract: Contract
-    told: bool
-    """Whether it is told the truth: perceptions make no difference then."""
-    sees: bool
-
-    def begin(self, course: Course, heights: HeightGrids) -> None:
-        """Forget everything; the robots of `course` stand where they start."""
-        ...
-
-    def act(self, sensed: Proprioception, command: Array, scans: Scans) -> Answer:
-        """One control step of all robots."""
-        ...
-
-
-class BundleWalker:
-    """A bundle as the nodes run it."""
-
-    told = False
-
-    def __init__(self, bundle: Bundle) -> None:
-        self.name, self.contract = bundle.contract.name, bundle.contract
-        self.sees = bundle.contract.exteroception
-        self._pipeline = Pipeline(bundle)
-
-    def begin(self, course: Course, heights: HeightGrids) -> None:
-        """Forget everything."""
-        del heights
-        self._state = self._pipeline.initial_state(course.count)
-
-    def act(self, sensed: Proprioception, command: Array, scans: Scans) -> Answer:
-        """One control step of all robots."""
-        output, self._state = self._pipeline.step(
-            self._state, sensed, command, scans if self.sees else None
-        )
-        believed = output.believed.output
-        return Answer(
-            output.policy.positions, output.policy.action, believed.heights, believed.gate
-        )
-
-
-class TeacherWalker:
-    """The teacher, told the true ground and the privileged state."""
-
-    told = sees = True
-
-    def __init__(self, name: str, teacher: BeliefTeacher, contract: Contract) -> None:
-        self.name, self.contract, self._teacher = name, contract, teacher
-
-    def begin(self, course: Course, heights: HeightGrids) -> None:
-        """Forget everything."""
-        self._course, self._heights = course, heights
-        count = course.count
-        friction = [variation.foot_friction - 0.8 for variation in course.variations]
-        self._friction = np.array(friction)[course.physics.assignment, None]
-        self._air_time = np.zeros((count, 4))
-        self._phase, self._action = np.zeros(count), np.zeros((count, 12))
-
-    def act(self, sensed: Proprioception, command: Array, scans: Scans) -> Answer:
-        """One control step of all robots."""
-        del scans
-        observed = self._observe(sensed, command)
-        with torch.no_grad():
-            raw = self._teacher(observed).numpy()
-        self._action = np.clip(raw, -self.contract.action_clip, self.contract.action_clip)
-        self._phase = gait.advance(
-            self._phase,
-            gait.is_moving(command),
-            self.contract.gait.frequency_hz,
-            self.contract.step_time,
-        )
-        none = np.empty((len(raw), 0))
-        return Answer(action.joint_targets(self.contract, raw), raw, none, none)
-
-    def _observe(self, sensed: Proprioception, command: Array) -> TensorDict:
-        physics = self._course.physics
-        body = measurement.measure(physics, self._heights, np.arange(physics.count))
-        air_time = self._air_time + self.contract.step_time
-        self._air_time = np.where(body.contacts, 0.0, air_time)
-        clock = gait.clock(self._phase, gait.is_moving(command))
-        groups = {
-            "policy": observation.observe(
-                self.contract.policy_observation, sensed, command, self._action, clock
-            ),
-            "scans": _true_scans(self._course, self._heights),
-            "privileged": privileged(physics, body, self._friction, self._air_time),
-        }
-        tensors = {name: torch.from_numpy(array) for name, array in groups.items()}
-        return TensorDict(tensors, batch_size=[physics.count])
-
-
 def evaluate(
     walker: Walker,
     trial: Trial,
     count: int,
     seed: int = 0,
-    regimes: Sequence[str] = tuple(PERCEPTIONS),
+    perceptions: Sequence[Perception] = REGIMES,
     options: scene.SceneOptions = scene.TRAINING,
 ) -> list[SeeingCell]:
-    """One trial under each of the `regimes`, all at once; `count` robots each."""
-    names = tuple(regimes) if walker.sees and not walker.told else ("none",)
-    course = Course(walker.contract, trial, count, seed, options, repeats=len(names))
+    """One trial under each of the `perceptions`, all at once; `count` robots each.
+
+    A policy that is blind, or told the truth, walks once. Raises ConfigurationError for no robots.
+    """
+    if count < 1:
+        raise ConfigurationError(f"robots: {count} given, at least 1")
+    looks = perceptions if walker.sight is None else (Perception("blank", PERCEPTIONS["blank"]),)
+    course = Course(walker.contract, trial, count, seed, options, repeats=len(looks))
     heights = HeightGrids(course.terrains)
-    eyes = _Eyes(course, heights, names)
+    eyes = _Eyes(course, heights, looks)
     tally = _Tally(course.count)
     walker.begin(course, heights)
     while course.runs():
-        true, scans = _true_scans(course, heights), eyes.look()
+        true, scans = true_scans(course.physics, heights), eyes.look()
         answer = walker.act(course.sense(), course.command(), scans)
         tally.add(course, true, scans, answer)
         course.advance(answer.targets, answer.action)
-    told = {"none": "told the truth" if walker.told else "blind"}
     return [
-        tally.cell(course.result(walker.name, repeat), told.get(name, name), repeat)
-        for repeat, name in enumerate(names)
+        tally.cell(course.result(walker.name, walker.sight or look.name, repeat), repeat)
+        for repeat, look in enumerate(looks)
     ]
 
 
 class _Eyes:
     """The perception of each repeat of a course."""
 
-    def __init__(self, course: Course, heights: HeightGrids, regimes: Sequence[str]) -> None:
+    def __init__(self, course: Course, heights: HeightGrids, looks: Sequence[Perception]) -> None:
         self._course, self._heights = course, heights
-        count, self._rng = course.terrain_count, np.random.default_rng([course.seed, 78])
-        configs = [PERCEPTIONS.get(name, PERCEPTIONS["blank"]) for name in regimes]
-        self._noises = [HeightNoise(config, count) for config in configs]
-        for noise in self._noises:
-            noise.begin(np.arange(count), self._rng)
+        self._rng = np.random.default_rng([course.seed, 78])
+        self._noises = [self._noise(look) for look in looks]
 
     def look(self) -> Scans:
         """What all robots see now."""
@@ -220,6 +126,12 @@ class _Eyes:
             parts.append(noise.look(sample, self._course.step_time, self._rng))
         return Scans(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
+    def _noise(self, look: Perception) -> HeightNoise:
+        noise = HeightNoise(look.noise, self._course.terrain_count)
+        noise.factor = look.factor
+        noise.begin(np.arange(self._course.terrain_count), self._rng)
+        return noise
+
 
 class _Tally:
     """Sums per robot while it walks: until it falls or arrives."""
@@ -229,24 +141,25 @@ class _Tally:
         self._seen, self._seen_points = np.zeros(count), np.zeros(count)
         self._believed, self._gate = np.zeros(count), np.zeros(count)
         self._striking = np.zeros((count, 4), dtype=bool)
+        self._has_heights = self._has_gate = False
 
     def add(self, course: Course, true: Array, scans: Scans, answer: Answer) -> None:
         """One control step."""
-        walking = ~(course.fell | course.arrived)
+        walking = course.walking()
         self._steps += walking
         error = np.where(scans.valid, scans.heights - true, 0.0)
         self._seen += walking * np.square(error).sum(axis=1)
         self._seen_points += walking * scans.valid.sum(axis=1)
-        if answer.heights.size:
+        self._has_heights, self._has_gate = bool(answer.heights.size), bool(answer.gate.size)
+        if self._has_heights:
             self._believed += walking * np.square(answer.heights - true).mean(axis=1)
-        if answer.gate.size:
+        if self._has_gate:
             self._gate += walking * answer.gate.mean(axis=1)
         striking = _strikes(course)
         self._strikes += walking * (striking & ~self._striking).sum(axis=1)
         self._striking = striking
-        self._has_heights, self._has_gate = bool(answer.heights.size), bool(answer.gate.size)
 
-    def cell(self, cell: Cell, regime: str, repeat: int) -> SeeingCell:
+    def cell(self, cell: Cell, repeat: int) -> SeeingCell:
         """The cell of one repeat."""
         chosen = slice(repeat * cell.n, (repeat + 1) * cell.n)
         steps = max(1.0, self._steps[chosen].sum())
@@ -254,8 +167,8 @@ class _Tally:
         return SeeingCell(
             policy=cell.policy,
             terrain=cell.terrain,
-            height_m=cell.size,
-            regime=regime,
+            height_m=cell.height_m,
+            regime=cell.regime,
             n=cell.n,
             seeds=cell.seeds,
             success=cell.success,
@@ -273,15 +186,15 @@ class _Tally:
 def table(cells: Sequence[SeeingCell]) -> str:
     """The cells as text."""
     lines = [
-        f"{'terrain':17}{'height':>7} {'policy':18}{'perception':15}{'n':>5}{'success':>9}"
-        f"{'95 % interval':>16}{'survival':>10}{'err x':>7}{'strikes':>9}{'seen':>7}"
+        f"{'terrain':17}{'height':>7} {'policy':20}{'perception':13}{'n':>5}{'success':>9}"
+        f"{'95 % interval':>16}{'survival':>10}{'err x':>7}{'torque':>8}{'strikes':>9}{'seen':>7}"
         f"{'believed':>10}{'gate':>6}"
     ]
     lines += [
-        f"{c.terrain:17}{c.height_m:7.2f} {c.policy:18}{c.regime:15}{c.n:5}{c.success:9.3f}"
+        f"{c.terrain:17}{c.height_m:7.2f} {c.policy:20}{c.regime:13}{c.n:5}{c.success:9.3f}"
         f"{f'{c.ci[0]:.3f}..{c.ci[1]:.3f}':>16}{c.survival:10.3f}{c.velocity_error:7.3f}"
-        f"{c.foot_strikes:9.1f}{c.heights_seen_error:7.3f}{c.heights_believed_error:10.3f}"
-        f"{c.gate:6.2f}"
+        f"{c.torque:8.2f}{c.foot_strikes:9.1f}{c.heights_seen_error:7.3f}"
+        f"{c.heights_believed_error:10.3f}{c.gate:6.2f}"
         for c in cells
     ]
     return "\n".join(lines)
@@ -292,11 +205,6 @@ def _strikes(course: Course) -> NDArray[np.bool_]:
     forces = course.physics.foot_forces
     backwards = np.linalg.norm(forces[..., :2], axis=-1)
     return (backwards > STRIKE_FORCE) & (backwards > 1.5 * np.abs(forces[..., 2]))
-
-
-def _true_scans(course: Course, heights: HeightGrids) -> Array:
-    nowhere = np.zeros((1, 1, 1), dtype=np.float32)
-    return scanner(course.physics, heights)(nowhere, nowhere).reshape(course.count, -1)
 
 
 def _root(squares: float, count: float) -> float:

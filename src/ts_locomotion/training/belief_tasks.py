@@ -122,7 +122,13 @@ def go2_belief() -> BeliefTask:
             grounds=GROUNDS,
             commands=CommandRanges(stand_share=0.06),
             weights=Weights(
-                alive=0.05, torque=-5e-5, pitch=-0.2, roll=-1.0, height=-8.0, hips=-0.15, foothold=-1.0
+                alive=0.05,
+                torque=-5e-5,
+                pitch=-0.2,
+                roll=-1.0,
+                height=-8.0,
+                hips=-0.15,
+                foothold=-1.0,
             ),
             shape=Shape(swing_height=0.11, overlift=0.3),
         ),

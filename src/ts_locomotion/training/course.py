@@ -3,12 +3,12 @@
 # mujoco ships no type stubs.
 # pyright: reportAttributeAccessIssue=false
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from ts_locomotion import observation, robot, rotation
 from ts_locomotion.contract import Contract
@@ -49,7 +49,10 @@ class Cell(NamedTuple):
     policy: str
     trial: str
     terrain: str
-    size: float
+    height_m: float
+    """Size of the terrain; see terrain.KINDS."""
+    regime: str
+    """What it saw; see the perceptions of height_noise.py."""
     n: int
     seeds: tuple[int, int]
     """First and last terrain seed, of the eval stream."""
@@ -68,8 +71,18 @@ class Cell(NamedTuple):
     """Root mean square change of the action between control steps."""
 
 
+class _Moment(NamedTuple):
+    """What is noted of B robots after a control step."""
+
+    walked: Array  # (B, 3) v_x, v_y [m/s] and w_z [rad/s] in the base frame
+    asked: Array  # (B, 3)
+    squared_torque: Array  # (B,) mean over the joints [N2 m2]
+    action: Array  # (B, J)
+    walking: NDArray[np.bool_]  # (B,) neither fallen nor arrived before this step
+
+
 class Course:
-    """The robots of a trial, and what is noted of them."""
+    """The robots of a trial, and what is noted of them while they walk."""
 
     def __init__(
         self,
@@ -108,10 +121,8 @@ class Course:
         self.arrived = np.zeros(count, dtype=bool)
         self.requested = np.zeros((count, 3))
         self.left = np.zeros(count)
-        self.asked: list[Array] = []
-        self.walked: list[Array] = []
-        self.torques: list[Array] = []
-        self.actions: list[Array] = []
+        self.on_lane = kind != "flat"
+        self._moments: list[_Moment] = []
         self._place()
 
     @staticmethod
@@ -150,8 +161,12 @@ class Course:
         )
 
     def runs(self) -> bool:
-        """Whether time is left."""
-        return self.step < self.steps
+        """Whether time is left and a robot still on its way."""
+        return self.step < self.steps and bool(self.walking().any())
+
+    def walking(self) -> NDArray[np.bool_]:
+        """Robots that have neither fallen nor arrived. Shape (B,)."""
+        return ~(self.fell | self.arrived)
 
     def sense(self) -> observation.Proprioception:
         """What the robots feel, with the noise of the observation table."""
@@ -191,36 +206,42 @@ class Course:
         speed = self.trial.push_speed
         if speed and self.step % round(PUSH_INTERVAL / self.step_time) == 100:
             self.physics.base_velocity[:, :2] += self.rng.uniform(-speed, speed, (self.count, 2))
+        walking = self.walking()
         self.physics.step(targets)
         self.step += 1
         tilted = rotation.tilt(self.physics.orientation) > FALLEN_TILT
         fell = tilted | (self.physics.base_contacts > 0) | self.physics.diverged()
         self.fell |= fell & ~self.arrived
-        on_lane = self.trial.terrain != "flat"
-        if on_lane:
+        if self.on_lane:
             self.arrived |= ~self.fell & (self.physics.base_position[:, 0] > self.ends)
         velocity = rotation.rotate_inverse(self.physics.orientation, self.physics.base_velocity)
         turning = self.physics.angular_velocity[:, 2:]
-        self.walked.append(np.concatenate([velocity[:, :2], turning], axis=1))
-        self.asked.append(self.requested.copy())
-        self.torques.append(np.square(self.physics.joint_torques).mean(axis=1))
-        self.actions.append(action)
+        self._moments.append(
+            _Moment(
+                np.concatenate([velocity[:, :2], turning], axis=1),
+                self.requested.copy(),
+                np.square(self.physics.joint_torques).mean(axis=1),
+                action,
+                walking,
+            )
+        )
 
-    def result(self, policy: str, repeat: int = 0) -> Cell:
+    def result(self, policy: str, regime: str = "blind", repeat: int = 0) -> Cell:
         """The cell of the table for one of the repeats."""
         chosen = np.arange(self.count) // self.terrain_count == repeat
-        succeeded = (self.arrived if self.trial.terrain != "flat" else ~self.fell)[chosen]
+        succeeded = (self.arrived if self.on_lane else ~self.fell)[chosen]
         fell = self.fell[chosen]
         kept = chosen & ~self.fell if not fell.all() else chosen
-        errors = np.abs(self._smooth(self.walked) - self._smooth(self.asked))[:, kept]
-        error = errors[self.period :].mean(axis=(0, 1))
-        change = np.diff(np.array(self.actions), axis=0)[:, kept]
+        noted = _Moment(*(np.array(part)[:, kept] for part in zip(*self._moments, strict=True)))
+        error = self._errors(noted)
+        change = np.square(np.diff(noted.action, axis=0)).mean(axis=2)
         wins = int(succeeded.sum())
         return Cell(
             policy=policy,
             trial=self.trial.name,
             terrain=self.trial.terrain,
-            size=self.trial.size,
+            height_m=self.trial.size,
+            regime=regime,
             n=len(fell),
             seeds=(self.seed, self.seed + len(fell) - 1),
             success=wins / len(fell),
@@ -229,14 +250,25 @@ class Course:
             error_x=float(error[0]),
             error_y=float(error[1]),
             error_turn=float(error[2]),
-            torque=float(np.sqrt(np.mean(np.array(self.torques)[:, kept]))),
-            jerk=float(np.sqrt(np.mean(np.square(change)))),
+            torque=float(np.sqrt(_mean(noted.squared_torque, noted.walking))),
+            jerk=float(np.sqrt(_mean(change, noted.walking[1:]))),
         )
 
-    def _smooth(self, samples: Sequence[Array]) -> Array:
+    def _errors(self, noted: _Moment) -> Array:
+        """Mean absolute errors of the velocities (3,), after the period in which they set off."""
+        errors = np.abs(self._smooth(noted.walked) - self._smooth(noted.asked))[self.period :]
+        return _mean(errors, noted.walking[len(noted.walking) - len(errors) :, :, None])
+
+    def _smooth(self, samples: Array) -> Array:
         """Running mean over a gait period. (T, B, 3) gives (T - period + 1, B, 3)."""
-        sums = np.cumsum(np.concatenate([np.zeros((1, self.count, 3)), samples]), axis=0)
+        sums = np.cumsum(np.concatenate([np.zeros_like(samples[:1]), samples]), axis=0)
         return (sums[self.period :] - sums[: -self.period]) / self.period
+
+
+def _mean(values: Array, counted: NDArray[np.bool_]) -> Array:
+    """Mean over the first two axes where `counted`; nan where nothing is."""
+    number = counted.sum(axis=(0, 1))
+    return (values * counted).sum(axis=(0, 1)) / np.where(number > 0, number, np.nan)
 
 
 def wilson(wins: int, count: int, z: float = 1.96) -> tuple[float, float]:

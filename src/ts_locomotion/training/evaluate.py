@@ -1,22 +1,27 @@
 """`ts-eval`: how well a bundle walks, on terrain that no training has seen.
 
 Runs the bundle as the nodes do (pipeline.py on onnxruntime) on many simulated robots at once, with
-sensor noise and varied robots.
+sensor noise and varied robots. A bundle that sees is judged under each perception, beside its
+teacher and a blind bundle.
 """
 
 import argparse
 import json
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ts_locomotion import bundle
 from ts_locomotion.bundle import Bundle
 from ts_locomotion.errors import ConfigurationError, LocomotionError
-from ts_locomotion.pipeline import Pipeline
 from ts_locomotion.simulation import scene
+from ts_locomotion.training import belief_evaluate, entrants, gate_sweep, heat_map
+from ts_locomotion.training.belief_evaluate import REGIMES, SeeingCell
+from ts_locomotion.training.countdown import Countdown
 from ts_locomotion.training.course import Cell, Course, Trial
+from ts_locomotion.training.entrants import Entrants
+from ts_locomotion.training.walkers import BundleWalker, Walker
 
 TRIALS = (
     Trial("stand", speed=0.0, time=10.0),
@@ -35,6 +40,9 @@ TRIALS = (
 )
 
 
+BASELINE = Path("models/go2_ts")
+
+
 def evaluate(
     model: Bundle,
     trial: Trial,
@@ -42,16 +50,21 @@ def evaluate(
     seed: int = 0,
     options: scene.SceneOptions | None = None,
 ) -> Cell:
-    """Run one trial with `count` robots on terrain seeds `seed`, `seed` + 1, ..."""
+    """Run one trial blind with `count` robots on terrain seeds `seed`, `seed` + 1, ..."""
+    return _walk(BundleWalker(model), trial, count, seed, options or scene.TRAINING)
+
+
+def _walk(
+    walker: BundleWalker, trial: Trial, count: int, seed: int, options: scene.SceneOptions
+) -> Cell:
     if count < 1:
         raise ConfigurationError(f"robots: {count} given, at least 1")
-    course = Course(model.contract, trial, count, seed, options or scene.TRAINING)
-    pipeline = Pipeline(model)
-    state = pipeline.initial_state(count)
+    course = Course(walker.contract, trial, count, seed, options)
+    walker.forget(count)
     while course.runs():
-        output, state = pipeline.step(state, course.sense(), course.command())
-        course.advance(output.policy.positions, output.policy.action)
-    return course.result(model.contract.name)
+        answer = walker.act(course.sense(), course.command(), None)
+        course.advance(answer.targets, answer.action)
+    return course.result(walker.name)
 
 
 def table(cells: Sequence[Cell]) -> str:
@@ -85,30 +98,115 @@ def summary(cells: Sequence[Cell]) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; see `ts-eval --help`."""
     options = _parser().parse_args(arguments)
-    chosen = scene.ROBOT if options.robot_scene else scene.TRAINING
     try:
-        model = bundle.load(options.bundle)
-        trials = [t for t in TRIALS if not options.trial or options.trial in t.name]
-        if not trials:
-            names = ", ".join(t.name for t in TRIALS)
-            raise ConfigurationError(f"no trial {options.trial!r}; valid: {names}")
-        cells = [evaluate(model, trial, options.n, options.seed, chosen) for trial in trials]
+        found = entrants.gather(options.bundle, None if options.alone else options.beside)
+        for sentence in found.absent:
+            print(f"ts-eval: {sentence}", file=sys.stderr)
+        out = options.out or Path("out/eval") / f"{found.name}.json"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if found.walkers[0].sight == "blind":
+            _judge_blind(found, options, out)
+        else:
+            _judge_seeing(found, options, out)
     except LocomotionError as error:
         print(f"ts-eval: {error}", file=sys.stderr)
         return 2
-    print(table(cells))
-    out = options.out or Path("out/eval") / f"{model.contract.name}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"cells": [cell._asdict() for cell in cells]}, indent=1))
     return 0
+
+
+def chosen(trials: Sequence[Trial], options: argparse.Namespace) -> list[Trial]:
+    """The trials of a command line. Raises ConfigurationError where none is left."""
+    left = [
+        trial
+        for trial in trials
+        if (not options.trial or options.trial in trial.name)
+        and (not options.terrain or trial.terrain in options.terrain)
+        and (not options.height or any(math.isclose(trial.size, h) for h in options.height))
+    ]
+    if not left:
+        names = ", ".join(trial.name for trial in trials)
+        raise ConfigurationError(f"no trial is left of: {names}")
+    return left
+
+
+def write(path: Path, parts: Mapping[str, Sequence[Cell] | Sequence[SeeingCell]]) -> None:
+    """Cells as JSON; what is not a number is null."""
+    told = {
+        name: [{key: _plain(value) for key, value in c._asdict().items()} for c in cells]
+        for name, cells in parts.items()
+    }
+    path.write_text(json.dumps(told, indent=1) + "\n")
+
+
+def _judge_blind(found: Entrants, options: argparse.Namespace, out: Path) -> None:
+    (walker,) = found.walkers
+    assert isinstance(walker, BundleWalker)
+    trials = chosen(TRIALS, options)
+    countdown = Countdown([trial.time for trial in trials])
+    cells = []
+    for trial in trials:
+        place = scene.ROBOT if options.robot_scene else scene.TRAINING
+        cells.append(_walk(walker, trial, options.n, options.seed, place))
+        countdown.done(trial.name)
+    print(table(cells))
+    write(out, {"cells": cells})
+
+
+def _judge_seeing(found: Entrants, options: argparse.Namespace, out: Path) -> None:
+    parts: dict[str, Sequence[SeeingCell]] = {"cells": []}
+    if not options.gate:
+        parts["cells"] = _cells(found, options, out)
+        print(belief_evaluate.table(parts["cells"]))
+        heat_map.draw(parts["cells"], out.with_suffix(".png"))
+    walker = found.walkers[0]
+    whole = not (options.trial or options.terrain or options.height or options.regime)
+    if walker.sight is None and (options.gate or whole):
+        parts["gate"] = gates = gate_sweep.sweep(walker, options.n, options.seed)
+        print(belief_evaluate.table(gates))
+        picture = out.with_name(f"{out.stem}_gate.png")
+        heat_map.draw_gate(gate_sweep.LEVELS, gates, picture)
+    write(out, parts)
+    print(f"written: {', '.join(sorted(str(p) for p in out.parent.glob(f'{out.stem}*')))}")
+
+
+def _cells(found: Entrants, options: argparse.Namespace, out: Path) -> list[SeeingCell]:
+    trials = chosen(belief_evaluate.TRIALS, options)
+    looks = [look for look in REGIMES if not options.regime or look.name in options.regime]
+    jobs = [(trial, walker) for trial in trials for walker in found.walkers]
+    countdown = Countdown([_effort(trial, walker, len(looks)) for trial, walker in jobs])
+    place = scene.ROBOT if options.robot_scene else scene.TRAINING
+    cells: list[SeeingCell] = []
+    for trial, walker in jobs:
+        seed = options.seed
+        cells += belief_evaluate.evaluate(walker, trial, options.n, seed, looks, place)
+        write(out, {"cells": cells})
+        countdown.done(f"{trial.name}, {walker.name}")
+    return cells
+
+
+def _effort(trial: Trial, walker: Walker, looks: int) -> float:
+    return trial.time * (looks if walker.sight is None else 1)
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ts-eval", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="as models/go2_ts")
-    parser.add_argument("--n", type=int, default=100, help="robots per trial")
+    parser.add_argument("bundle", type=Path, help="as models/go2_ts, or a folder of ts-train")
+    parser.add_argument("--n", type=int, default=100, help="robots per cell")
     parser.add_argument("--seed", type=int, default=0, help="first terrain seed (eval stream)")
     parser.add_argument("--trial", help="only trials whose name contains this")
+    some = {"action": "append", "default": []}
+    parser.add_argument("--terrain", **some, help="only this terrain; may be given again")
+    parser.add_argument("--height", type=float, **some, help="only of this size [m]")
+    parser.add_argument(
+        "--regime", choices=[look.name for look in REGIMES], **some, help="only this perception"
+    )
+    parser.add_argument("--gate", action="store_true", help="only the gate over rising noise")
+    parser.add_argument("--beside", type=Path, default=BASELINE, help="blind bundle to compare")
+    parser.add_argument("--alone", action="store_true", help="neither teacher nor blind bundle")
     parser.add_argument("--out", type=Path, help="default: out/eval/<name>.json")
     parser.add_argument(
         "--robot-scene",

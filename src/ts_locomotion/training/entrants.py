@@ -1,0 +1,61 @@
+"""Who takes part in an evaluation: a bundle, and beside it its teacher and a blind one."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from ts_locomotion import bundle
+from ts_locomotion.bundle import CONTRACT_FILE
+from ts_locomotion.errors import ConfigurationError, LocomotionError
+from ts_locomotion.training.walkers import BundleWalker, Walker
+
+NO_TORCH = "no teacher: torch is not installed (`make eval` and `make train` install it)"
+
+
+class Entrants(NamedTuple):
+    """Policies in the order of the table, and a sentence about each that could not come."""
+
+    name: str
+    walkers: tuple[Walker, ...]
+    absent: tuple[str, ...]
+
+
+def gather(folder: Path, beside: Path | None) -> Entrants:
+    """The entrants for a bundle, or for the folder of a training that is still under way.
+
+    A bundle that sees brings its teacher and the blind bundle `beside`; with None it comes alone.
+    """
+    main = _main(folder)
+    sees = main is None or main.sight is None
+    walkers: list[Walker] = [main] if main else []
+    absent = []
+    if beside and sees:
+        for invite, source in ((_teacher, folder), (_baseline, beside)):
+            try:
+                walkers.append(invite(source))
+            except LocomotionError as problem:
+                absent.append(str(problem))
+    if not walkers:
+        raise ConfigurationError(f"{folder} holds no student yet; {'; '.join(absent)}")
+    return Entrants(folder.resolve().name, tuple(walkers), tuple(absent))
+
+
+def _main(folder: Path) -> BundleWalker | None:
+    if (folder / CONTRACT_FILE).exists() or find_spec("torch") is None:
+        return BundleWalker(bundle.load(folder))
+    from ts_locomotion.training import teacher_walker
+
+    model = teacher_walker.student_bundle(folder)
+    return BundleWalker(model) if model else None
+
+
+def _teacher(folder: Path) -> Walker:
+    if find_spec("torch") is None:
+        raise ConfigurationError(NO_TORCH)
+    from ts_locomotion.training import teacher_walker
+
+    return teacher_walker.load(folder, f"{folder.resolve().name} teacher")
+
+
+def _baseline(folder: Path) -> Walker:
+    return BundleWalker(bundle.load(folder))

@@ -1,0 +1,96 @@
+"""In an evaluation: the belief teacher, and the student of a run without a bundle. Needs torch."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from tensordict import TensorDict
+
+from ts_locomotion import action, bundle, gait, observation
+from ts_locomotion.belief import Scans
+from ts_locomotion.bundle import Bundle
+from ts_locomotion.contract import Contract
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.observation import Proprioception
+from ts_locomotion.robot import Array
+from ts_locomotion.simulation import measurement
+from ts_locomotion.simulation.sighted_environment import privileged, true_scans
+from ts_locomotion.simulation.terrain import HeightGrids
+from ts_locomotion.training import belief_export, belief_student, belief_teacher, run
+from ts_locomotion.training.belief_encoder import BeliefStudent
+from ts_locomotion.training.belief_networks import BeliefTeacher
+from ts_locomotion.training.belief_tasks import BeliefTask
+from ts_locomotion.training.course import Course
+from ts_locomotion.training.export import export
+from ts_locomotion.training.walkers import Answer
+
+
+def load(folder: Path, name: str) -> "TeacherWalker":
+    """The teacher whose checkpoint lies in a folder: of a run, or of the bundle made of it."""
+    task = run.task_of(run.read_record(folder))
+    if not isinstance(task, BeliefTask):
+        raise ConfigurationError(f"{folder} holds a {task.name}, which has no belief teacher")
+    teacher, _ = belief_teacher.load(task, folder)
+    student = BeliefStudent(teacher, **belief_student.student_settings(task))
+    return TeacherWalker(name, teacher, belief_export.contract_of(task, student, name, {}, {}))
+
+
+def student_bundle(folder: Path) -> Bundle | None:
+    """The bundle of a run as far as it has come; None while there is no student."""
+    if not (folder / run.STUDENT / run.CHECKPOINT).exists():
+        return None
+    with tempfile.TemporaryDirectory() as place:
+        export(folder, Path(place), name=folder.name)
+        return bundle.load(place)
+
+
+class TeacherWalker:
+    """The teacher, told the true ground and the privileged state."""
+
+    sight: str | None = "truth"
+
+    def __init__(self, name: str, teacher: BeliefTeacher, contract: Contract) -> None:
+        torch.set_num_threads(1)
+        self.name, self.contract, self._teacher = name, contract, teacher
+
+    def begin(self, course: Course, heights: HeightGrids) -> None:
+        """Forget everything."""
+        self._course, self._heights = course, heights
+        count = course.count
+        friction = [variation.foot_friction - 0.8 for variation in course.variations]
+        self._friction = np.array(friction)[course.physics.assignment, None]
+        self._air_time = np.zeros((count, 4))
+        self._phase, self._action = np.zeros(count), np.zeros((count, 12))
+
+    def act(self, sensed: Proprioception, command: Array, scans: Scans) -> Answer:
+        """One control step of all robots."""
+        del scans
+        observed = self._observe(sensed, command)
+        with torch.no_grad():
+            raw = self._teacher(observed).numpy()
+        self._action = np.clip(raw, -self.contract.action_clip, self.contract.action_clip)
+        self._phase = gait.advance(
+            self._phase,
+            gait.is_moving(command),
+            self.contract.gait.frequency_hz,
+            self.contract.step_time,
+        )
+        none = np.empty((len(raw), 0))
+        return Answer(action.joint_targets(self.contract, raw), raw, none, none)
+
+    def _observe(self, sensed: Proprioception, command: Array) -> TensorDict:
+        physics = self._course.physics
+        body = measurement.measure(physics, self._heights, np.arange(physics.count))
+        air_time = self._air_time + self.contract.step_time
+        self._air_time = np.where(body.contacts, 0.0, air_time)
+        clock = gait.clock(self._phase, gait.is_moving(command))
+        groups = {
+            "policy": observation.observe(
+                self.contract.policy_observation, sensed, command, self._action, clock
+            ),
+            "scans": true_scans(physics, self._heights),
+            "privileged": privileged(physics, body, self._friction, self._air_time),
+        }
+        tensors = {name: torch.from_numpy(array) for name, array in groups.items()}
+        return TensorDict(tensors, batch_size=[physics.count])
