@@ -186,7 +186,9 @@ def test_slippery_feet_slip():
     assert feet[0] > 1.3 * feet[1]
 
 
-@pytest.mark.parametrize("name", ["rough", "stairs_up", "stairs_down", "blocks", "slope", "gaps"])
+@pytest.mark.parametrize(
+    "name", ["rough", "stairs_up", "stairs_down", "stairs_open_down", "blocks", "slope", "gaps"]
+)
 def test_feet_do_not_tunnel_into_boxes(name):
     grounds = [make(name, difficulty=1.0, seed=seed) for seed in range(4)]
     physics = Physics([compiled(ground) for ground in grounds], np.arange(16) % 4)

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from ts_locomotion import rotation
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation import terrain
 from ts_locomotion.simulation.terrain import BOX_LIMIT, KINDS, HeightGrids, Segment, course, make
 
 ALONG = np.linspace(-0.9, 8.0, 4000)
+CLIMBS = [name for name in KINDS if name.startswith("stairs_") and name.endswith("_up")]
+DESCENTS = [name for name in KINDS if name.startswith("stairs_") and name.endswith("_down")]
 
 
 def profile(ground: terrain.Terrain, x: np.ndarray = ALONG, y: float = 0.0) -> np.ndarray:
@@ -25,6 +28,32 @@ def test_every_terrain_fits_the_box_limit_and_is_flat_where_the_robot_starts(nam
         assert np.allclose(heights, ground.start_height)
 
 
+def inside_a_box(ground: terrain.Terrain, points: np.ndarray) -> np.ndarray:
+    """Which points (N, 3) lie in something solid. Shape (N,)."""
+    in_box = rotation.rotate_inverse(ground.quaternions, points[:, None] - ground.centres)
+    return (np.abs(in_box) < ground.half_sizes).all(axis=2).any(axis=1)
+
+
+def flight(ground: terrain.Terrain) -> tuple[np.ndarray, np.ndarray]:
+    """Where each step of stairs begins and how much it rises [m]. Shapes (8,)."""
+    x = np.arange(-0.9, ground.bounds[1] - 0.1, 0.001)
+    rises = np.diff(profile(ground, x))
+    edges = np.flatnonzero(np.abs(rises) > 1e-9)
+    return x[edges], rises[edges]
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("difficulty", [0.0, 1.0])
+def test_the_exact_height_is_where_the_boxes_end(name, difficulty):
+    ground = make(name, difficulty=difficulty, seed=2)
+    x, y = np.random.default_rng(1).uniform([[-0.9], [-1.9]], [[6.0], [1.9]], (2, 400))
+    top = ground.height(x, y)
+    beneath = np.stack([x, y, top - 1e-6], axis=1)[top > 1e-5]
+    assert inside_a_box(ground, beneath).all()
+    for clearance in (1e-6, 0.01, 0.1, 1.0):
+        assert not inside_a_box(ground, np.stack([x, y, top + clearance], axis=1)).any()
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_a_terrain_is_a_function_of_its_arguments(name):
     first, again = make(name, 0.1, seed=3), make(name, 0.1, seed=3)
@@ -32,7 +61,7 @@ def test_a_terrain_is_a_function_of_its_arguments(name):
     assert np.array_equal(first.half_sizes, again.half_sizes)
 
 
-@pytest.mark.parametrize("name", ["rough", "blocks", "stepping_stones", "gaps", "stairs_up"])
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in ("flat", "slope")])
 def test_training_and_evaluation_never_share_a_terrain(name):
     def fingerprints(stream):
         grounds = [make(name, 0.1, seed=seed, stream=stream) for seed in range(50)]
@@ -43,12 +72,91 @@ def test_training_and_evaluation_never_share_a_terrain(name):
     assert not train & evaluation
 
 
-@pytest.mark.parametrize(("name", "sign"), [("stairs_up", 1.0), ("stairs_down", -1.0)])
-def test_stairs_have_eight_steps_of_the_height_asked_for(name, sign):
-    heights = profile(make(name, 0.15), np.linspace(-0.9, 5.0, 4000))
-    rises = np.diff(heights)
-    assert np.allclose(rises[rises != 0.0], sign * 0.15)
-    assert (rises != 0.0).sum() == 8
+@pytest.mark.parametrize("name", CLIMBS)
+def test_stairs_up_have_eight_steps_of_the_height_asked_for_on_average(name):
+    ground = make(name, 0.15)
+    _, rises = flight(ground)
+    assert len(rises) == 8
+    assert (rises > 0.0).all()
+    assert rises.mean() == pytest.approx(0.15)
+    assert ground.start_height == 0.0
+
+
+@pytest.mark.parametrize("name", DESCENTS)
+def test_stairs_down_end_eight_steps_lower_on_the_ground(name):
+    ground = make(name, 0.15)
+    _, rises = flight(ground)
+    assert len(rises) == 8
+    assert (rises < 0.0).all()
+    assert ground.start_height == pytest.approx(8 * 0.15)
+    assert profile(ground, np.array([ground.bounds[1] - 0.1])) == 0.0
+
+
+@pytest.mark.parametrize("name", ["stairs_up", "stairs_open_up", "stairs_ledged_up"])
+def test_regular_stairs_have_equal_steps(name):
+    begins, rises = flight(make(name, 0.15, seed=1))
+    assert np.allclose(rises, 0.15)
+    assert np.allclose(np.diff(begins), np.diff(begins).mean(), atol=0.0011)
+
+
+@pytest.mark.parametrize("name", ["stairs_random_up", "stairs_random_down"])
+def test_random_stairs_have_no_two_steps_alike(name):
+    begins, rises = flight(make(name, 0.15, seed=1))
+    risers, treads = np.abs(rises), np.diff(begins)
+    assert len({f"{riser:.6f}" for riser in risers}) == 8
+    assert np.abs(risers / 0.15 - 1.0).max() < 0.3 + 1e-6
+    assert np.ptp(risers) > 0.03
+    assert 0.21 < treads.min() < treads.max() < 0.41
+    assert np.ptp(treads) > 0.05
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_under_a_tread_there_is_a_wall_unless_the_stairs_are_open(direction):
+    def walled(kind: str) -> np.ndarray:
+        ground = make(f"stairs_{kind}{direction}", 0.15, seed=1)
+        begins, rises = flight(ground)
+        inwards = begins + 0.10 * np.sign(rises)
+        middle_of_riser = np.minimum(profile(ground, begins), profile(ground, begins + 0.002))
+        points = np.stack([inwards, 0 * inwards, middle_of_riser + 0.05], axis=1)
+        return inside_a_box(ground, points)
+
+    assert walled("").all()
+    assert walled("ledged_").all()
+    assert not walled("open_").any()
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_ledged_treads_reach_out_over_the_step_below(direction):
+    def held(kind: str, below_the_tread: float) -> np.ndarray:
+        ground = make(f"stairs_{kind}{direction}", 0.15, seed=1)
+        begins, rises = flight(ground)
+        inwards = begins + 0.015 * np.sign(rises)
+        top = np.maximum(profile(ground, begins), profile(ground, begins + 0.002))
+        return inside_a_box(ground, np.stack([inwards, 0 * inwards, top - below_the_tread], 1))
+
+    assert held("ledged_", 0.02).all()
+    assert not held("ledged_", 0.07).any()
+    assert held("", 0.07).all()
+
+
+def test_grid_steps_pave_the_lane_with_columns_of_half_a_metre():
+    ground = make("grid_steps", 0.2, seed=3)
+    centres = np.arange(1.25, 4.5, 0.5)[:, None], np.arange(-1.75, 2.0, 0.5)[None, :]
+    heights = ground.height(*centres)
+    assert 0.0 < heights.min() < 0.04 < 0.16 < heights.max() <= 0.2
+    for shift in (-0.24, 0.24):
+        assert np.array_equal(ground.height(centres[0] + shift, centres[1] - shift), heights)
+
+
+def test_discrete_rough_is_strewn_with_plates_turned_anyhow():
+    ground = make("discrete_rough", 0.1, seed=3)
+    x, y = np.meshgrid(np.linspace(1.5, 5.5, 300), np.linspace(-1.9, 1.9, 200))
+    heights = ground.height(x, y)
+    assert 0.1 < (heights > 0.0).mean() < 0.5
+    assert 0.09 < heights.max() <= 0.1 + 1e-9
+    assert len(np.unique(np.round(heights, 6))) > 25
+    assert np.abs(ground.quaternions[:, 3]).max() > 0.5
+    assert not ground.quaternions[:, 1:3].any()
 
 
 def test_gaps_are_as_wide_as_asked_for():

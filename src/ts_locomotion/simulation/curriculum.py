@@ -18,7 +18,7 @@ from ts_locomotion.simulation.randomization import Domain
 from ts_locomotion.simulation.terrain import Terrain
 
 Indices = NDArray[np.integer]
-LANES = ("stairs_up", "stairs_down", "blocks", "slope", "gaps", "stepping_stones")
+LANES = tuple(kind for kind in terrain.KINDS if kind not in ("flat", "rough"))
 """Terrains walked along +x; on the others any command may be given."""
 
 

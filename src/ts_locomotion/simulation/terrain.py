@@ -14,16 +14,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.robot import Array
 from ts_locomotion.rotation import to_matrix
+from ts_locomotion.simulation.terrain_pieces import BOX_LIMIT as BOX_LIMIT
+from ts_locomotion.simulation.terrain_pieces import (
+    LANE_WIDTH,
+    SLAB_THICKNESS,
+    Piece,
+    blocks,
+    discrete_rough,
+    flat,
+    gaps,
+    grid_steps,
+    rough,
+    slope,
+    stepping_stones,
+)
+from ts_locomotion.simulation.terrain_stairs import (
+    STEPS,
+    downwards,
+    ledged_stairs,
+    open_stairs,
+    random_stairs,
+    stairs,
+    stairs_down,
+)
 
-Array = NDArray[np.floating]
 Stream = Literal["train", "eval"]
 
-LANE_WIDTH = 4.0
 START_LENGTH = 1.0
 """Flat ground ahead of and behind the robot's starting point [m]."""
-BOX_LIMIT = 64
-"""No terrain for training has more boxes: physics pads all of them to one count."""
 HOLE_DEPTH = 0.5
 
 # Distinct spawn keys make the random streams of training and evaluation disjoint for every seed.
@@ -119,114 +139,6 @@ class HeightGrids:
         return terrain.height(x[:, None], y[None, :]).astype(np.float32).ravel()
 
 
-class Piece(NamedTuple):
-    """A stretch of lane that begins at x = 0 on level 0 and is centred on y = 0."""
-
-    tops: list[tuple[float, float, float, float, float]]
-    """Upright boxes reaching to the ground: x, y of the centre, length, width, top [m]."""
-    length: float
-    rise: float = 0.0
-    """Level at the end less level at the beginning [m]."""
-    tilted: tuple[tuple[Array, Array, Array], ...] = ()
-    """Free boxes: centre, half sizes, quaternion."""
-
-
-def flat(length: float) -> Piece:
-    """Level ground."""
-    return Piece([(length / 2, 0.0, length, LANE_WIDTH, 0.0)], length)
-
-
-def stairs(
-    rng: np.random.Generator, size: float, steps: int = 8, run: float | None = None
-) -> Piece:
-    """Steps of height `size`, upwards when positive. Treads of `run` or random [0.26, 0.34] m."""
-    tread = rng.uniform(0.26, 0.34) if run is None else run
-    tops = [
-        ((step + 0.5) * tread, 0.0, tread, LANE_WIDTH, (step + 1) * size) for step in range(steps)
-    ]
-    return Piece(tops, steps * tread, steps * size)
-
-
-def stairs_down(rng: np.random.Generator, size: float) -> Piece:
-    """The same, downwards."""
-    return stairs(rng, -size)
-
-
-def rough(
-    rng: np.random.Generator, size: float, length: float = 5.0, width: float = LANE_WIDTH
-) -> Piece:
-    """Slabs of half a metre, tilted by up to `size` over their length, tops around `size`/2."""
-    cell = 0.5
-    columns, rows = max(1, round(length / cell)), max(1, round(width / 0.8))
-    slabs = []
-    for column in range(columns):
-        for row in range(rows):
-            centre = np.array([(column + 0.5) * cell, (row + 0.5) * width / rows - width / 2, 0.0])
-            pitch, roll = rng.uniform(-0.5, 0.5, 2) * size / cell
-            half = np.array([0.55 * cell, 0.55 * width / rows, 0.1])
-            centre[2] = rng.uniform(0.2, 0.8) * size - half[2]
-            slabs.append((centre, half, _tilt(roll, pitch)))
-    return Piece([], columns * cell, 0.0, tuple(slabs))
-
-
-def slope(rng: np.random.Generator, size: float, length: float = 3.0) -> Piece:
-    """A ramp that rises by `size` metres per metre, then falls again."""
-    del rng
-    angle = np.arctan(size)
-    slant, thickness = length / np.cos(angle), 0.2
-    down = thickness * np.array([np.sin(angle), 0.0, -np.cos(angle)])
-    middle = np.array([length / 2, 0.0, length * size / 2]) + down
-    half = np.array([slant / 2, LANE_WIDTH / 2, thickness])
-    up_ramp = (middle, half, _tilt(0.0, -angle))
-    plateau = (1.5 * length, 0.0, length, LANE_WIDTH, length * size)
-    mirrored = np.array([3 * length - middle[0], 0.0, middle[2]])
-    return Piece([plateau], 3 * length, 0.0, (up_ramp, (mirrored, half, _tilt(0.0, angle))))
-
-
-def blocks(rng: np.random.Generator, size: float, length: float = 6.0, count: int = 40) -> Piece:
-    """Scattered blocks up to `size` high, side lengths 0.3 to 0.9 m."""
-    limits = np.array(
-        [
-            [0.3, length - 0.3],
-            [-LANE_WIDTH / 2, LANE_WIDTH / 2],
-            [0.3, 0.9],
-            [0.3, 0.9],
-            [0.5, 1.0],
-        ]
-    )
-    boxes = [tuple(box) for box in rng.uniform(limits[:, 0], limits[:, 1], (count, 5))]
-    boxes = [(x, y, long, wide, share * size) for x, y, long, wide, share in boxes]
-    return Piece([(length / 2, 0.0, length, LANE_WIDTH, 0.0), *boxes], length)
-
-
-def stepping_stones(
-    rng: np.random.Generator, size: float, length: float = 4.0, stone: float = 0.4
-) -> Piece:
-    """Square stones `size` apart over a hole, each off its place by a little."""
-    pitch = stone + size
-    columns = int(np.ceil((length - size) / pitch))
-    rows = min(int(LANE_WIDTH / pitch), (BOX_LIMIT - 4) // columns)
-    jitter = rng.uniform(-0.1, 0.1, (columns, rows, 2)) * size
-    heights = rng.uniform(-0.2, 0.2, (columns, rows)) * size
-    tops = []
-    for column in range(columns):
-        for row in range(rows):
-            x = size + stone / 2 + column * pitch + jitter[column, row, 0]
-            y = (row - (rows - 1) / 2) * pitch + jitter[column, row, 1]
-            tops.append((x, y, stone, stone, heights[column, row]))
-    return Piece(tops, columns * pitch + size)
-
-
-def gaps(rng: np.random.Generator, size: float, count: int = 4) -> Piece:
-    """`count` gaps of width `size` across the lane, with platforms of 0.7 to 1.1 m between."""
-    tops, x = [], 0.0
-    for _ in range(count):
-        platform = rng.uniform(0.7, 1.1)
-        tops.append((x + size + platform / 2, 0.0, platform, LANE_WIDTH, 0.0))
-        x += size + platform
-    return Piece(tops, x)
-
-
 class Kind(NamedTuple):
     """How a terrain is made and how its size grows with difficulty."""
 
@@ -247,6 +159,10 @@ def _above_hole(size: float) -> float:
     return min(2.0 * size, HOLE_DEPTH)
 
 
+def _above_stairs(size: float) -> float:
+    return STEPS * size
+
+
 def _flat_lane(_rng: np.random.Generator, _size: float) -> Piece:
     return flat(8.0)
 
@@ -256,7 +172,17 @@ KINDS: Mapping[str, Kind] = {
     "rough": Kind(rough, 0.01, 0.08, _on_ground, "height of the bumps"),
     "slope": Kind(slope, 0.05, 0.45, _on_ground, "rise per metre"),
     "stairs_up": Kind(stairs, 0.03, 0.20, _on_ground, "step height"),
-    "stairs_down": Kind(stairs_down, 0.03, 0.20, lambda size: 8 * size, "step height"),
+    "stairs_down": Kind(stairs_down, 0.03, 0.20, _above_stairs, "step height"),
+    "stairs_open_up": Kind(open_stairs, 0.05, 0.20, _on_ground, "step height"),
+    "stairs_open_down": Kind(downwards(open_stairs), 0.05, 0.20, _above_stairs, "step height"),
+    "stairs_ledged_up": Kind(ledged_stairs, 0.05, 0.20, _on_ground, "step height"),
+    "stairs_ledged_down": Kind(downwards(ledged_stairs), 0.05, 0.20, _above_stairs, "step height"),
+    "stairs_random_up": Kind(random_stairs, 0.03, 0.20, _on_ground, "mean step height"),
+    "stairs_random_down": Kind(
+        downwards(random_stairs), 0.03, 0.20, _above_stairs, "mean step height"
+    ),
+    "grid_steps": Kind(grid_steps, 0.03, 0.20, _on_ground, "height of the highest column"),
+    "discrete_rough": Kind(discrete_rough, 0.02, 0.15, _on_ground, "height of the highest plate"),
     "blocks": Kind(blocks, 0.03, 0.20, _on_ground, "height of the highest block"),
     "stepping_stones": Kind(stepping_stones, 0.02, 0.25, _above_hole, "distance of the stones"),
     "gaps": Kind(gaps, 0.03, 0.35, _above_hole, "width of the gaps"),
@@ -318,11 +244,14 @@ def _segment_piece(segment: Segment, rng: np.random.Generator) -> Piece:
 def _lay_out(name: str, size: float, pieces: Sequence[Piece], x: float, level: float) -> Terrain:
     begin, boxes = x, []
     for piece in pieces:
-        for centre_x, centre_y, length, width, top in piece.tops:
+        upright = [(box, np.inf) for box in piece.tops]
+        upright += [(box, SLAB_THICKNESS) for box in piece.slabs]
+        for (centre_x, centre_y, length, width, top), thickness in upright:
             height = level + top
             if height > 1e-9:
-                centre = np.array([x + centre_x, centre_y, height / 2])
-                half = np.array([length, width, height]) / 2
+                thick = min(height, thickness)
+                centre = np.array([x + centre_x, centre_y, height - thick / 2])
+                half = np.array([length, width, thick]) / 2
                 boxes.append((centre, half, np.array([1.0, 0.0, 0.0, 0.0])))
         shift = np.array([x, 0.0, level])
         boxes += [(centre + shift, half, quat) for centre, half, quat in piece.tilted]
@@ -333,12 +262,6 @@ def _lay_out(name: str, size: float, pieces: Sequence[Piece], x: float, level: f
     )
     bounds = (begin, x, -LANE_WIDTH / 2, LANE_WIDTH / 2)
     return Terrain(name, size, centres, half_sizes, quaternions, bounds)
-
-
-def _tilt(roll: float, pitch: float) -> Array:
-    half_roll, half_pitch = roll / 2, pitch / 2
-    cr, sr, cp, sp = np.cos(half_roll), np.sin(half_roll), np.cos(half_pitch), np.sin(half_pitch)
-    return np.array([cp * cr, cp * sr, sp * cr, -sp * sr])
 
 
 def _kind(name: str) -> Kind:
