@@ -47,7 +47,7 @@ train: ## train a policy: TASK=go2_ts ARGS="..."
 	@$(BIN)/ts-train $(TASK) --bundle models/$(TASK) $(ARGS)
 
 eval: ## score a bundle: MODEL=go2_ts N=100 ARGS="..."
-	$(SETUP) run
+	$(SETUP) run train
 	@$(BIN)/ts-eval $(if $(wildcard $(MODEL)),$(MODEL),models/$(MODEL)) $(if $(N),--n $(N)) $(ARGS)
 
 bench: ## measure the core and the graph, into out/bench: ARGS="..."

@@ -200,6 +200,19 @@ def table(cells: Sequence[SeeingCell]) -> str:
     return "\n".join(lines)
 
 
+def summary(cells: Sequence[SeeingCell]) -> dict[str, dict[str, float]]:
+    """The cells for contract.yaml."""
+    return {
+        f"{cell.terrain} {cell.height_m:g} m, {cell.regime}": {
+            "n": cell.n,
+            "success": cell.success,
+            "survival": cell.survival,
+            "error_x": cell.velocity_error,
+        }
+        for cell in cells
+    }
+
+
 def _strikes(course: Course) -> NDArray[np.bool_]:
     """Feet that something level pushes back. Shape (B, F)."""
     forces = course.physics.foot_forces

@@ -1,36 +1,62 @@
 """The end of a training: its bundle, scored, with what is needed to train on."""
 
 import dataclasses
-import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ts_locomotion import bundle
-from ts_locomotion.training import run
+from ts_locomotion.bundle import Bundle
+from ts_locomotion.training import belief_evaluate, run
+from ts_locomotion.training.belief_evaluate import REGIMES, SeeingCell
 from ts_locomotion.training.course import Cell, Trial
-from ts_locomotion.training.evaluate import TRIALS, evaluate, summary, table
+from ts_locomotion.training.evaluate import TRIALS, evaluate, summary, table, write
 from ts_locomotion.training.export import export
+from ts_locomotion.training.walkers import BundleWalker
 
 SCORES = "scores.json"
+SCORED = ("nominal", "blank")
+"""Perceptions of the scores that travel with a bundle that sees; ts-eval knows more."""
+KEPT = (run.CHECKPOINT, run.RECORD, f"{run.STUDENT}/{run.CHECKPOINT}")
 
 
 def publish(
-    source: Path, folder: Path, count: int, trials: Sequence[Trial] = TRIALS, seed: int = 0
-) -> list[Cell]:
-    """Export a run into a bundle folder, score it with `count` robots per trial, print the table.
+    source: Path,
+    folder: Path,
+    count: int,
+    trials: Sequence[Trial] | None = None,
+    seed: int = 0,
+) -> list[Cell] | list[SeeingCell]:
+    """Export a run into a bundle folder, score it with `count` robots per cell, print the table.
 
-    Beside the bundle lie the scores in full and the checkpoint that a training can go on from.
+    Beside the bundle lie the scores in full and the checkpoints that a training can go on from.
     """
     contract = export(source, folder)
-    for name in (run.CHECKPOINT, run.RECORD):
-        shutil.copyfile(source / name, folder / name)
+    for name in KEPT:
+        if (source / name).exists():
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(source / name, folder / name)
     if count == 0:
         return []
-    model = bundle.load(folder)
-    cells = [evaluate(model, trial, count, seed) for trial in trials]
-    bundle.write_contract(folder, dataclasses.replace(contract, scores=summary(cells)))
-    told = {"cells": [cell._asdict() for cell in cells]}
-    (folder / SCORES).write_text(json.dumps(told, indent=1) + "\n")
-    print(table(cells))
+    cells, scores, told = _score(bundle.load(folder), trials, count, seed)
+    bundle.write_contract(folder, dataclasses.replace(contract, scores=scores))
+    write(folder / SCORES, {"cells": cells})
+    print(told)
     return cells
+
+
+def _score(
+    model: Bundle, trials: Sequence[Trial] | None, count: int, seed: int
+) -> tuple[list[Cell] | list[SeeingCell], Mapping[str, Any], str]:
+    """Cells, what of them goes into the contract, and the table."""
+    if not model.contract.exteroception:
+        cells = [evaluate(model, trial, count, seed) for trial in trials or TRIALS]
+        return cells, summary(cells), table(cells)
+    walker, looks = BundleWalker(model), [look for look in REGIMES if look.name in SCORED]
+    seen = [
+        cell
+        for trial in trials or belief_evaluate.TRIALS
+        for cell in belief_evaluate.evaluate(walker, trial, count, seed, looks)
+    ]
+    return seen, belief_evaluate.summary(seen), belief_evaluate.table(seen)

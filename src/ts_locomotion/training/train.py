@@ -17,7 +17,7 @@ from ts_locomotion.training.overrides import as_plain, override
 from ts_locomotion.training.publish import publish
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.settling import SettlingRunner
-from ts_locomotion.training.tasks import AnyTask, Task
+from ts_locomotion.training.tasks import AnyTask
 from ts_locomotion.training.vector import VectorEnvironment
 
 STUDENT_SETTINGS = ("student", "height_noise")
@@ -35,8 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         task = resolve(options.task, options.set, options.steps)
         folder = options.out or Path("out/train") / task.name
         train(task, options.set, options.seed, folder, resume=not options.fresh)
-        if isinstance(task, Task):
-            publish(folder, options.bundle or folder / "bundle", options.robots)
+        publish(folder, options.bundle or folder / "bundle", options.robots)
     except LocomotionError as error:
         print(f"ts-train: {error}", file=sys.stderr)
         return 2
