@@ -40,12 +40,13 @@ def nodes(context: LaunchContext) -> list[Node]:
 def node(spec: graph.NodeSpec) -> Node:
     """A node of the graph as an action of launch_ros."""
     return Node(
-        package=graph.PACKAGE,
+        package=spec.package,
         executable=spec.executable,
-        name=spec.name,
+        name=spec.name if spec.is_ours else None,
         namespace=spec.namespace,
         parameters=[*spec.parameter_files, dict(spec.parameters)],
         remappings=list(spec.remappings),
+        arguments=list(spec.arguments),
         output="screen",
         on_exit=Shutdown(reason=f"{spec.name} has ended") if spec.required else None,
     )

@@ -23,8 +23,39 @@ def test_the_simulated_graph_has_the_simulator_and_the_real_one_does_not():
         "belief",
         "policy",
         "supervisor",
+        "robot_description",
+        "belief_view",
     ]
     assert "simulator" not in described(robot="go2")
+
+
+def test_what_is_only_for_the_eye_can_be_left_out():
+    left_out = {"robot_description", "belief_view"}
+    assert set(described()) - set(described(visualization="false")) == left_out
+    assert not any(spec.required for name, spec in described().items() if name in left_out)
+
+
+def test_rviz_comes_when_asked_for_with_our_displays_and_ends_nothing_when_closed():
+    assert "rviz" not in described()
+    rviz = described(rviz="true", namespace="a")["rviz"]
+    assert (rviz.package, rviz.executable) == ("rviz2", "rviz2")
+    assert rviz.arguments == ("-d", str(SHARE / "config" / "rviz" / "belief.rviz"))
+    assert rviz.parameters == {"use_sim_time": True}
+    assert ("/tf", "tf") in rviz.remappings
+    assert not rviz.required
+    assert (Path(__file__).parents[2] / "config" / "rviz" / "belief.rviz").is_file()
+
+
+def test_rviz_keeps_its_own_name_since_it_makes_several_nodes():
+    words = described(rviz="true", namespace="a")["rviz"].ros_arguments()
+    assert "__ns:=/a" in words
+    assert not [word for word in words if word.startswith("__node:=")]
+
+
+def test_every_node_of_ours_has_its_file_of_settings():
+    for spec in described().values():
+        assert [path.name for path in spec.parameter_files] == [f"{spec.name}.yaml"]
+        assert (Path(__file__).parents[2] / "config" / f"{spec.name}.yaml").is_file()
 
 
 def test_commands_are_kept_from_a_real_robot_unless_asked_for():
@@ -54,10 +85,11 @@ def test_a_patient_simulators_silence_does_not_alarm_the_bridge():
     assert "silence" not in described(robot="go2", pace="patient")["go2_bridge"].parameters
 
 
-def test_belief_and_policy_load_the_same_bundle():
+def test_belief_policy_and_belief_view_load_the_same_bundle():
     nodes = described(policy="some/folder")
     assert nodes["belief"].parameters["bundle"] == "some/folder"
     assert nodes["policy"].parameters["bundle"] == "some/folder"
+    assert nodes["belief_view"].parameters["bundle"] == "some/folder"
 
 
 def test_the_stages_are_the_lifecycle_nodes_and_the_supervisor_knows_them():

@@ -133,3 +133,37 @@ def test_help_names_every_argument_with_its_choices():
     text = process.usage()
     assert all(argument.name in text for argument in ARGUMENTS)
     assert "mujoco|go2" in text
+
+
+RVIZ = NodeSpec(
+    "rviz2", "rviz", namespace="a", package="rviz2", arguments=("-d", "x"), parameters={"b": True}
+)
+
+
+def test_a_node_of_another_package_is_run_by_its_own_program():
+    words = ["rviz2", "-d", "x", "--ros-args", "-r", "__ns:=/a", "-p", "b:=true"]
+    assert process.command_line(RVIZ) == words
+
+
+def test_a_program_that_is_not_installed_is_said_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    process.check_installed([NodeSpec("belief_node", "belief")])
+    with pytest.raises(ConfigurationError, match="rviz:=true needs rviz2, which is not on the"):
+        process.check_installed([RVIZ])
+    program = tmp_path / "rviz2"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    process.check_installed([RVIZ])
+
+
+def test_without_rviz_the_bring_up_ends_before_it_starts_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["ts-bringup", "rviz:=true"])
+    with pytest.raises(SystemExit) as ended:
+        process.main()
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

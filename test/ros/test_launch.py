@@ -22,6 +22,7 @@ CASES = [
     {"robot": "go2", "namespace": "a/b"},
     {"terrain": "stairs_up", "difficulty": "0.25", "seed": "9", "pace": "lockstep"},
     {"namespace": "go2", "use_sim_time": "false", "policy": "123", "view": "true"},
+    {"namespace": "go2", "rviz": "true", "visualization": "false"},
 ]
 
 
@@ -53,6 +54,11 @@ def started(module: Any, arguments: dict[str, str]) -> list[Any]:
     return nodes
 
 
+def written(node: Any) -> list[str]:
+    """Words of the node's command line, as far as they are plain text."""
+    return [part.text for word in node.cmd for part in word if hasattr(part, "text")]
+
+
 def parameters_of(node: Any) -> tuple[list[str], dict[str, Any]]:
     """Parameter files, and the values that launch_ros has written into one of its own."""
     paths = [Path(path) for path, _ in node._Node__expanded_parameter_arguments]
@@ -82,9 +88,11 @@ def test_both_front_ends_start_the_same_nodes(module: Any, arguments: dict[str, 
     specs = graph.describe(arguments, REPOSITORY)
     assert len(nodes) == len(specs)
     for node, spec in zip(nodes, specs, strict=True):
-        assert node.node_package == graph.PACKAGE
+        assert node.node_package == spec.package
         assert node.node_executable == spec.executable
-        assert node.node_name == f"/{spec.namespace}/{spec.name}".replace("//", "/")
+        name = spec.name if spec.is_ours else node.UNSPECIFIED_NODE_NAME
+        assert node.node_name == f"/{spec.namespace}/{name}".replace("//", "/")
+        assert set(spec.arguments) <= set(written(node))
         assert tuple(node.expanded_remapping_rules or ()) == spec.remappings
         files, values = parameters_of(node)
         assert files == [str(path) for path in spec.parameter_files]

@@ -102,7 +102,12 @@ def running_graph(monkeypatch: pytest.MonkeyPatch, domain: int, bundle: Path) ->
     """The graph on flat ground, paused; it ends with the block."""
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    arguments = {"policy": str(bundle), "pace": "lockstep", "paused": "true"}
+    arguments = {
+        "policy": str(bundle),
+        "pace": "lockstep",
+        "paused": "true",
+        "visualization": "false",
+    }
     log: list[str] = []
     specs = graph.describe(arguments, process.share_folder())
     probe = Probe(domain)

@@ -51,6 +51,13 @@ ARGUMENTS = (
     ),
     Argument("paused", "false", "whether the simulation waits for ~/advance", SWITCH),
     Argument("view", "false", "whether to open the MuJoCo viewer", SWITCH),
+    Argument("rviz", "false", "whether to open RViz, with config/rviz/belief.rviz", SWITCH),
+    Argument(
+        "visualization",
+        "true",
+        "whether to publish the robot's URDF, the tf of its links and what it believes, for RViz",
+        SWITCH,
+    ),
     Argument("namespace", "", "of every node and of every topic that belongs to one robot"),
     Argument("use_sim_time", "auto", "whether nodes follow /clock; auto: in simulation", AUTO),
     Argument("dry_run", "auto", "whether to keep commands from the robot; auto: if real", AUTO),
@@ -60,7 +67,10 @@ ARGUMENTS = (
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """One node of the graph. `required`: the graph ends when this node does."""
+    """One node of the graph. `required`: the graph ends when this node does.
+
+    A node of another package keeps the name it has; here it is called `name`.
+    """
 
     executable: str
     name: str
@@ -70,10 +80,19 @@ class NodeSpec:
     remappings: tuple[tuple[str, str], ...] = ()
     lifecycle: bool = False
     required: bool = False
+    package: str = PACKAGE
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a node of this package."""
+        return self.package == PACKAGE
 
     def ros_arguments(self) -> list[str]:
-        """What follows the executable on its command line."""
-        words = ["--ros-args", "-r", f"__node:={self.name}"]
+        """What follows the executable and its own arguments on its command line."""
+        words = ["--ros-args"]
+        if self.is_ours:
+            words += ["-r", f"__node:={self.name}"]
         if self.namespace:
             words += ["-r", f"__ns:=/{self.namespace}"]
         for given, used in self.remappings:
@@ -118,20 +137,22 @@ def describe(given: Mapping[str, str], share: Path) -> tuple[NodeSpec, ...]:
         **lockstep,
         **patience,
     }
-    graph = (
+    supervisor = {"managed_nodes": list(STAGES), "watched_nodes": watched}
+    graph = [
         node("go2_bridge_node", "go2_bridge", bridge),
         node("perception_node", "perception", lockstep),
         node("belief_node", "belief", {**bundle, **lockstep}),
         node("policy_node", "policy", bundle),
-        node(
-            "supervisor_node",
-            "supervisor",
-            {"managed_nodes": list(STAGES), "watched_nodes": watched},
-        ),
-    )
-    if not simulated:
-        return graph
-    return (node("simulator_node", "simulator", _simulation(values)), *graph)
+        node("supervisor_node", "supervisor", supervisor),
+    ]
+    if simulated:
+        graph.insert(0, node("simulator_node", "simulator", _simulation(values)))
+    if values["visualization"] == "true":
+        graph.append(node("robot_description_node", "robot_description", {}))
+        graph.append(node("belief_view_node", "belief_view", bundle))
+    if values["rviz"] == "true":
+        graph.append(_rviz(share, values["namespace"], clock))
+    return tuple(graph)
 
 
 def resolve(given: Mapping[str, str]) -> dict[str, str]:
@@ -161,6 +182,23 @@ def _simulation(values: Mapping[str, str]) -> dict[str, Value]:
         "paused": values["paused"] == "true",
         "view": values["view"] == "true",
     }
+
+
+def _rviz(share: Path, namespace: str, clock: Mapping[str, Value]) -> NodeSpec:
+    """RViz; the topics of its displays are relative, so that its namespace moves them all.
+
+    It makes several nodes, which a name given on the command line would make namesakes
+    (https://github.com/ros2/rviz/issues/671).
+    """
+    return NodeSpec(
+        package="rviz2",
+        executable="rviz2",
+        name="rviz",
+        namespace=namespace,
+        arguments=("-d", str(share / "config" / "rviz" / "belief.rviz")),
+        parameters=clock,
+        remappings=_remappings(namespace, simulated=False),
+    )
 
 
 def _remappings(namespace: str, simulated: bool) -> tuple[tuple[str, str], ...]:

@@ -7,6 +7,7 @@
 import ctypes
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,7 +37,9 @@ class Exit(NamedTuple):
 
 
 def command_line(spec: NodeSpec) -> list[str]:
-    """The command that runs a node in this interpreter."""
+    """The command that runs a node, one of ours in this interpreter."""
+    if not spec.is_ours:
+        return [spec.executable, *spec.arguments, *spec.ros_arguments()]
     return [sys.executable, "-c", STARTER.format(spec.executable), *spec.ros_arguments()]
 
 
@@ -169,6 +172,16 @@ def share_folder() -> Path:
         return Path(__file__).resolve().parents[3]
 
 
+def check_installed(specs: Sequence[NodeSpec]) -> None:
+    """Raises ConfigurationError for a node of another package that is not on the PATH."""
+    for spec in specs:
+        if not spec.is_ours and shutil.which(spec.executable) is None:
+            raise ConfigurationError(
+                f"{spec.name}:=true needs {spec.executable}, which is not on the PATH: install it"
+                f" (apt install ros-jazzy-{spec.package}) and source its setup.bash, or do without"
+            )
+
+
 def parse(words: Sequence[str]) -> dict[str, str]:
     """Arguments written as name:=value; raises ConfigurationError for any other word."""
     given = {}
@@ -217,6 +230,7 @@ def main() -> None:
         return
     try:
         specs = graph.describe(parse(words), share_folder())
+        check_installed(specs)
     except ConfigurationError as problem:
         print(f"ts-bringup: {problem}", file=sys.stderr)
         sys.exit(2)

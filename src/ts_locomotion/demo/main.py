@@ -135,6 +135,7 @@ def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
         "pace": "lockstep" if options.lockstep else "patient",
         "paused": "true" if options.lockstep else "false",
         "view": "true" if options.view else "false",
+        "visualization": "false",
     }
 
 
