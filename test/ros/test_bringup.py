@@ -87,7 +87,8 @@ def test_every_node_comes_up_and_the_graph_says_it_is_healthy(bringup: Bringup, 
 
     assert probe.until(healthy, PATIENCE), health[-1].message
     told = {item.key for item in health[-1].values}
-    assert {spec.name for spec in bringup.specs} - {"supervisor"} <= told
+    unwatched = {"supervisor", "robot_description", "belief_view"}
+    assert {spec.name for spec in bringup.specs} - unwatched == told
 
 
 def test_each_node_has_the_parameters_that_the_description_gives(bringup: Bringup, probe: Probe):
