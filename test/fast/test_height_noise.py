@@ -1,0 +1,226 @@
+"""What a robot sees of the ground is wrong in the ways, and by as much, as was asked for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ts_locomotion import perception
+from ts_locomotion.belief import MAP_AGE_CEILING, Scans
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation.height_noise import (
+    GO2,
+    NOMINAL,
+    PERCEPTIONS,
+    READING_A,
+    READING_B,
+    HeightNoise,
+    HeightNoiseConfig,
+    Regime,
+    Sight,
+)
+
+STEP = 0.02
+COUNT = 400
+SHAPE = (COUNT, 4, perception.SCAN_SIZE // 4)
+NONE = Regime(1.0, *[0.0] * 9)
+WHOLE = Sight(1.0, 0.0, 0.0, 0.0, 0.0)
+PERFECT = HeightNoiseConfig((NONE,), WHOLE, drift=0.0, blackout_share=0.0)
+TERMS = {
+    "point_z": {"point_z": 0.05},
+    "foot_z": {"foot_z": 0.05},
+    "episode_z": {"episode_z": 0.05, "episode_share": 1.0},
+}
+
+
+def level(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    """Flat ground."""
+    return np.zeros(np.broadcast_shapes(dx.shape, dy.shape, SHAPE), np.float32)
+
+
+def ramp(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    """Ground that rises by a metre per metre along x: heights tell displacements."""
+    return level(dx, dy) + dx
+
+
+def begun(config: HeightNoiseConfig, seed: int = 0) -> tuple[HeightNoise, np.random.Generator]:
+    noise, rng = HeightNoise(config, COUNT), np.random.default_rng(seed)
+    noise.begin(np.arange(COUNT), rng)
+    return noise, rng
+
+
+def looked(config: HeightNoiseConfig, steps: int = 1, ground=level, factor: float = 1.0):
+    """Heights (T, B, F, P) over some steps, whether they are valid (T, B, F * P) and ages."""
+    noise = HeightNoise(config, COUNT)
+    noise.factor = factor
+    rng = np.random.default_rng(0)
+    noise.begin(np.arange(COUNT), rng)
+    scans = [noise.look(ground, STEP, rng) for _ in range(steps)]
+    heights = np.array([scan.heights for scan in scans]).reshape(steps, *SHAPE)
+    return heights, np.array([s.valid for s in scans]), np.array([s.map_age for s in scans])
+
+
+def with_regime(**strengths: float) -> HeightNoiseConfig:
+    return replace(PERFECT, regimes=(replace(NONE, **strengths),))
+
+
+def test_without_noise_the_truth_is_seen_at_once_and_whole():
+    heights, valid, age = looked(PERFECT, 3, ramp)
+    assert not heights.any() and valid.all() and not age.any()
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_term_is_as_strong_as_its_standard_deviation_says(term):
+    for factor in (1.0, 2.0):
+        strengths = TERMS[term] | {term: factor * 0.05}
+        heights, _, _ = looked(with_regime(**strengths))
+        assert heights.std() == pytest.approx(factor * 0.05, rel=0.08), factor
+
+
+def test_points_differ_within_a_foot_feet_share_a_shift_and_episodes_keep_one():
+    point, _, _ = looked(with_regime(**TERMS["point_z"]), 2)
+    foot, _, _ = looked(with_regime(**TERMS["foot_z"]), 2)
+    episode, _, _ = looked(with_regime(**TERMS["episode_z"]), 2)
+    assert point.std(axis=-1).min() > 0.01
+    assert not np.ptp(foot, axis=-1).any() and np.ptp(foot, axis=2).min() > 0.0
+    assert np.abs(foot[1] - foot[0]).mean() > 0.01
+    assert not np.ptp(episode, axis=0).any() and np.abs(episode).mean() > 0.01
+
+
+def test_horizontal_terms_move_the_points_and_not_the_heights():
+    for strengths in ({"point_xy": 0.03}, {"foot_xy": 0.03}):
+        assert not looked(with_regime(**strengths))[0].any()
+        assert looked(with_regime(**strengths), 1, ramp)[0].std() == pytest.approx(0.03, rel=0.08)
+
+
+def test_outliers_are_as_rare_and_as_far_off_as_asked():
+    heights, _, _ = looked(with_regime(outlier=0.2, outlier_share=0.05))
+    off = heights != 0.0
+    assert off.mean() == pytest.approx(0.05, rel=0.1)
+    assert heights[off].std() == pytest.approx(0.2, rel=0.1)
+
+
+def test_an_episodes_offset_is_for_the_share_of_the_feet_that_have_one():
+    heights, _, _ = looked(with_regime(episode_z=0.1, episode_share=0.3))
+    assert (np.abs(heights).max(axis=-1) > 0).mean() == pytest.approx(0.3, rel=0.15)
+
+
+def test_the_curriculum_weakens_the_regimes_that_grow_and_no_others():
+    for grows, expected in ((True, 0.025), (False, 0.05)):
+        regime = replace(NONE, point_z=0.05, grows=grows)
+        heights, _, _ = looked(replace(PERFECT, regimes=(regime,)), factor=0.5)
+        assert heights.std() == pytest.approx(expected, rel=0.05)
+    assert [regime.grows for regime in GO2] == [False, True, True]
+
+
+def test_regimes_come_in_their_shares_and_change_in_mid_episode():
+    config = replace(PERFECT, regimes=GO2, change_interval=(0.1, 0.2))
+    noise, rng = begun(config)
+    before = noise.regime.copy()
+    assert np.bincount(before, minlength=3) / COUNT == pytest.approx([0.6, 0.3, 0.1], abs=0.08)
+    for _ in range(11):
+        noise.look(level, STEP, rng)
+    assert 0.3 < (noise.regime != before).mean() < 0.9
+
+
+def test_both_readings_of_the_paper_are_there():
+    for reading in (READING_A, READING_B, GO2):
+        assert [regime.share for regime in reading] == [0.6, 0.3, 0.1]
+    assert READING_A[2].outlier_share == 0.3 and READING_B[2].episode_share == 0.3
+
+
+def test_lasting_offsets_drift():
+    heights, _, _ = looked(replace(PERFECT, drift=0.1, change_interval=(9.0, 9.0)), 50)
+    assert heights[-1].std() == pytest.approx(0.1, rel=0.15)
+
+
+def test_patches_that_the_map_lacks_are_not_valid():
+    config = replace(PERFECT, sight=Sight(0, 1, 0, 0, 0))
+    _, valid, _ = looked(config, 2)
+    assert 0.1 < (~valid).mean() < 0.9 and np.array_equal(valid[0], valid[1])
+    half = looked(PERCEPTIONS["half-missing"])[1]
+    assert (~half).mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_late_map_is_held_and_its_age_grows_until_it_is_renewed():
+    config = replace(
+        with_regime(**TERMS["point_z"]), sight=Sight(0, 0, 1, 0, 0), late_time=(0.1, 0.1)
+    )
+    heights, _, age = looked(config, 12)
+    renewed = (heights[1:] != heights[:-1]).any(axis=(2, 3))
+    assert age.max() == pytest.approx(0.1 - STEP, abs=1e-6)
+    assert np.array_equal(renewed, age[1:] == 0.0) and renewed.sum(axis=0).max() == 2
+
+
+def test_a_frozen_map_never_changes_and_grows_old():
+    heights, valid, age = looked(PERCEPTIONS["frozen"], 150, ramp)
+    assert (heights == heights[0]).all() and valid.all()
+    assert age[-1] == pytest.approx(149 * STEP)
+
+
+def test_a_blank_map_knows_nothing_and_is_absent_for_half_of_the_robots():
+    _, valid, age = looked(PERCEPTIONS["blank"])
+    assert not valid.any()
+    assert set(np.unique(age)) == {0.0, MAP_AGE_CEILING}
+    assert (age == MAP_AGE_CEILING).mean() == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_killed_map_is_seen_at_first_and_never_again():
+    _, valid, age = looked(PERCEPTIONS["killed"], 310)
+    assert valid[:120].all() and not age[:120].any()
+    assert not valid[301:].any() and (age[301:] == MAP_AGE_CEILING).all()
+    assert (np.diff(valid.any(axis=2).astype(int), axis=0) <= 0).all()
+
+
+def test_a_blackout_leaves_nothing_or_what_was_seen_last_until_the_episode_ends():
+    config = replace(PERFECT, blackout_share=1.0, blackout_time=(0.05, 0.2))
+    noise, rng = begun(replace(config, regimes=(replace(NONE, point_z=0.05),)))
+    for _ in range(12):
+        last = noise.look(level, STEP, rng)
+    after = [noise.look(level, STEP, rng) for _ in range(400)][-1]
+    blind = ~after.valid.any(axis=1)
+    assert blind.mean() == pytest.approx(0.5, abs=0.1)
+    assert np.array_equal(after.heights, last.heights)
+    assert (after.map_age[blind] == MAP_AGE_CEILING).all() and after.map_age[~blind].min() > 7.9
+    noise.begin(np.arange(COUNT), rng)
+    again = noise.look(level, STEP, rng)
+    assert again.valid.all() and not again.map_age.any()
+
+
+def test_only_the_robots_that_begin_get_a_new_episode():
+    noise, rng = begun(replace(PERFECT, regimes=GO2))
+    offset = noise.offset.copy()
+    noise.begin(np.array([3]), rng)
+    changed = (noise.offset != offset).any(axis=(1, 2))
+    assert set(np.flatnonzero(changed)) <= {3}
+
+
+def scans_equal(first: Scans, second: Scans) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_equal_generators_give_equal_scans_and_others_do_not():
+    config = HeightNoiseConfig()
+    (one, rng_one), (two, rng_two), (other, rng_other) = (begun(config, s) for s in (4, 4, 5))
+    for _ in range(20):
+        seen = one.look(ramp, STEP, rng_one)
+        assert scans_equal(seen, two.look(ramp, STEP, rng_two))
+        assert not scans_equal(seen, other.look(ramp, STEP, rng_other))
+
+
+def test_a_restored_noise_goes_on_as_if_it_had_never_stopped():
+    noise, rng = begun(HeightNoiseConfig(blackout_time=(0.1, 0.4)))
+    noise.factor = 0.3
+    for _ in range(5):
+        noise.look(ramp, STEP, rng)
+    copy = HeightNoise(noise.config, COUNT)
+    copy.restore(noise.state())
+    same = np.random.default_rng()
+    same.bit_generator.state = rng.bit_generator.state
+    for _ in range(30):
+        assert scans_equal(noise.look(ramp, STEP, rng), copy.look(ramp, STEP, same))
+
+
+def test_shares_that_make_no_sense_are_refused():
+    with pytest.raises(ConfigurationError, match="probabilities"):
+        HeightNoise(replace(PERFECT, regimes=(replace(NOMINAL, share=-1.0),)), COUNT)
