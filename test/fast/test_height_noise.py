@@ -224,3 +224,15 @@ def test_a_restored_noise_goes_on_as_if_it_had_never_stopped():
 def test_shares_that_make_no_sense_are_refused():
     with pytest.raises(ConfigurationError, match="probabilities"):
         HeightNoise(replace(PERFECT, regimes=(replace(NOMINAL, share=-1.0),)), COUNT)
+
+
+def test_between_two_maps_what_is_seen_is_true_though_the_age_grows():
+    steps = iter(range(11))
+
+    def rising(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+        return level(dx, dy) + 0.01 * next(steps)
+
+    heights, valid, age = looked(replace(PERFECT, map_period=0.1), 11, rising)
+    assert valid.all()
+    np.testing.assert_allclose(heights[:, 0, 0, 0], 0.01 * np.arange(11), atol=1e-6)
+    np.testing.assert_allclose(age[:, 0], STEP * np.array([1, 2, 3, 4, 0] * 2 + [1]), atol=1e-9)

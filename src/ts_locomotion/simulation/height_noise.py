@@ -66,6 +66,8 @@ class HeightNoiseConfig:
     """Standard deviation of the speed at which lasting offsets grow [m/s]."""
     late_time: tuple[float, float] = (0.1, 0.6)
     """Time between two maps when they are late [s]."""
+    map_period: float = 0.0
+    """Time between two maps when all is well: what is seen is true, and yet up to so old [s]."""
     lost_share: tuple[float, float] = (0.0, 0.4)
     """Share of points lost at random in a patchy map, beside a whole side of it."""
     side: tuple[float, float] = (-0.2, 0.4)
@@ -90,11 +92,12 @@ READING_B = (
     Regime(0.3, 0.004, 0.005, 0.01, 0.1, 0.1, 0.02, 0.1, 0.1, 0.02, grows=True),
     Regime(0.1, 0.004, 0.1, 0.1, 0.3, 0.3, 0.05, 0.1, 0.1, 0.3, grows=True),
 )
-NOMINAL = Regime(0.6)
+NOMINAL = Regime(0.6, point_xy=0.01)
 OFFSET = Regime(0.3, foot_z=0.04, outlier=0.05, episode_z=0.07, episode_share=1.0, grows=True)
 NOISY = Regime(0.1, 0.004, 0.05, 0.05, 0.15, 0.15, 0.15, 0.05, 0.05, episode_share=0.3, grows=True)
 GO2 = (NOMINAL, OFFSET, NOISY)
-"""Reading b with lengths halved, but for `offset`, which gives every foot a lasting offset."""
+"""Reading b with lengths halved, but for `offset`, which gives every foot a lasting offset, and for
+the displacement of points in `nominal`: the edges of a map with cells of 4 cm are as blurred."""
 
 
 class HeightNoise:
@@ -118,6 +121,7 @@ class HeightNoise:
         self.drift = np.zeros((count, 4, 3), dtype=np.float32)
         self.hold = np.zeros(count)
         self.age = np.zeros(count)
+        self.since_map = np.zeros(count)
         self.blank = np.zeros(count, dtype=bool)
         self.lost = np.zeros(shape, dtype=bool)
         self.held = np.zeros(shape, dtype=np.float32)
@@ -126,6 +130,7 @@ class HeightNoise:
         """New episodes for robots (n,): new regimes, new offsets, no map yet."""
         config, number = self.config, len(robots)
         self.age[robots] = np.inf
+        self.since_map[robots] = 0.0
         self._change(robots, rng)
         happens = rng.random(number) < config.blackout_share
         when = rng.uniform(*config.blackout_time, number)
@@ -143,6 +148,8 @@ class HeightNoise:
             self._black_out(gone, rng)
         self.offset += self.drift * np.float32(step_time)
         self.age += step_time
+        self.since_map += step_time
+        self.since_map[self.since_map >= self.config.map_period] = 0.0
         renewed = self.age >= self.hold
         self.age[renewed] = 0.0
         self.held = np.where(renewed[:, None, None], self._measure(sample, rng), self.held)
@@ -151,7 +158,8 @@ class HeightNoise:
     def scans(self) -> Scans:
         """What all robots saw last."""
         count = len(self.age)
-        age = np.where(self.blank & np.isinf(self.hold), MAP_AGE_CEILING, self.age)
+        age = np.maximum(self.age, self.since_map)
+        age = np.where(self.blank & np.isinf(self.hold), MAP_AGE_CEILING, age)
         valid = ~(self.lost | self.blank[:, None, None])
         return Scans(self.held.reshape(count, -1), valid.reshape(count, -1), age)
 
@@ -232,8 +240,8 @@ _STRENGTHS = (
     *("episode_xy", "episode_z", "episode_share"),
 )
 _CHANGING = (
-    *("regime", "change_time", "blackout_time", "offset", "drift", "hold", "age", "blank"),
-    *("lost", "held", "factor"),
+    *("regime", "change_time", "blackout_time", "offset", "drift", "hold", "age"),
+    *("since_map", "blank", "lost", "held", "factor"),
 )
 
 

@@ -94,7 +94,7 @@ class BeliefTask:
     networks: BeliefNetworks = field(default_factory=BeliefNetworks)
     algorithm: TeacherAlgorithm = field(default_factory=TeacherAlgorithm)
     student: Student = field(default_factory=Student)
-    height_noise: HeightNoiseConfig = field(default_factory=HeightNoiseConfig)
+    height_noise: HeightNoiseConfig = HeightNoiseConfig(map_period=0.1)
 
 
 GROUNDS = (
@@ -114,7 +114,7 @@ def go2_belief() -> BeliefTask:
     return BeliefTask(
         "go2_belief",
         "belief teacher, then student (Miki et al. 2022): stairs, gaps, stepping stones",
-        steps=16_000_000,
+        steps=18_000_000,
         environment=SightedConfig(
             history_frames=1,
             blind_every=8,
