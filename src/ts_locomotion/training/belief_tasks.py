@@ -94,7 +94,9 @@ class BeliefTask:
     networks: BeliefNetworks = field(default_factory=BeliefNetworks)
     algorithm: TeacherAlgorithm = field(default_factory=TeacherAlgorithm)
     student: Student = field(default_factory=Student)
-    height_noise: HeightNoiseConfig = HeightNoiseConfig(map_period=0.1)
+    height_noise: HeightNoiseConfig = field(
+        default_factory=lambda: HeightNoiseConfig(map_period=0.1)
+    )
 
 
 GROUNDS = (
