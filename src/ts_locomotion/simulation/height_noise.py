@@ -96,8 +96,8 @@ NOMINAL = Regime(0.6, point_xy=0.01)
 OFFSET = Regime(0.3, foot_z=0.04, outlier=0.05, episode_z=0.07, episode_share=1.0, grows=True)
 NOISY = Regime(0.1, 0.004, 0.05, 0.05, 0.15, 0.15, 0.15, 0.05, 0.05, episode_share=0.3, grows=True)
 GO2 = (NOMINAL, OFFSET, NOISY)
-"""Reading b with lengths halved, but for `offset`, which gives every foot a lasting offset, and the
-displacement of points in `nominal`: the edges of a map with cells of 4 cm are as blurred."""
+"""Reading b with lengths halved, but for `offset`, which gives every foot a lasting offset, and
+for points of `nominal`: the edges of a map with cells of 4 cm are as blurred."""
 
 
 class HeightNoise:
