@@ -340,17 +340,6 @@ def test_in_lockstep_it_waits_for_the_last_joint_targets_and_gives_up_in_the_end
         node.believe()
 
 
-def test_cmd_vel_may_be_stamped(probe, tmp_path, blind):
-    with running("belief_node", DOMAIN, tmp_path / "log", bundle=blind, stamped_cmd_vel=True) as p:
-        node = Believer(probe, p, blind)
-        publisher = probe.publisher(TwistStamped, "cmd_vel")
-        node.believe()
-        node.say(publisher, TwistStamped(twist=twist(y=0.1)))
-        for _ in range(5):
-            message = node.believe()
-        assert message.observation[1] == pytest.approx(0.1)
-
-
 def test_a_bad_bundle_fails_configuration_and_says_why(probe, tmp_path, blind):
     contract = (blind / "contract.yaml").read_text().replace("step_time: 0.02", "step_time: 0.01")
     (tmp_path / "contract.yaml").write_text(contract)

@@ -19,6 +19,7 @@ from ts_locomotion.nodes.conversions import RobotSample, Scan, Targets
 from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health
 from ts_locomotion.nodes.parameters import setting
 from ts_locomotion.nodes.stage import StageNode
+from ts_locomotion.nodes.velocity_topic import VelocityTopic
 from ts_locomotion.robot import JOINTS, Array
 from ts_locomotion.ticks import Ready, TickJoin
 from ts_locomotion_msgs.msg import Belief, FootScans, JointTargets, Mode, RobotState
@@ -33,9 +34,6 @@ class BeliefSettings:
     """Parameters of the belief node."""
 
     bundle: str = setting("go2_ts", "Model bundle: a name below models/, or a folder")
-    stamped_cmd_vel: bool = setting(
-        False, "Whether cmd_vel is a TwistStamped; cmd_vel_stamped always is one"
-    )
     command_timeout: float = setting(
         0.5,
         "A velocity command older than this, in the robot state's time, counts as zero",
@@ -106,10 +104,7 @@ class BeliefNode(StageNode):
         if self._sees:
             self.listen(FootScans, "foot_scans", self._see)
         self.listen(JointTargets, "joint_targets", self._recall)
-        if settings.stamped_cmd_vel:
-            self.listen(TwistStamped, "cmd_vel", lambda message: self._obey(message.twist))
-        else:
-            self.listen(Twist, "cmd_vel", self._obey)
+        VelocityTopic(self, self._obey)
         self.listen(TwistStamped, "cmd_vel_stamped", lambda message: self._obey(message.twist))
         self.listen(RobotState, "robot_state", self._feel, raw=True)
         if settings.lockstep:

@@ -60,7 +60,7 @@ class StageNode(LifecycleNode):
         qos: Any = 10,
         raw: bool = False,
         while_inactive: bool = False,
-    ) -> None:
+    ) -> Subscription:
         """Subscribe while configured; what `receive` refuses is counted, and the node lives on.
 
         A `raw` message stays serialized: half the cost where most of them are not looked into.
@@ -74,7 +74,14 @@ class StageNode(LifecycleNode):
             except InvalidInput as refusal:
                 self.refusals.refuse(topic, refusal)
 
-        self._owned.append(self.create_subscription(kind, topic, guarded, qos, raw=raw))
+        subscription = self.create_subscription(kind, topic, guarded, qos, raw=raw)
+        self._owned.append(subscription)
+        return subscription
+
+    def deafen(self, subscription: Subscription) -> None:
+        """End a subscription of `listen` before its time."""
+        self._owned.remove(subscription)
+        self._destroy(subscription)
 
     def announce(self, kind: type, topic: str) -> Publisher:
         """A publisher that speaks only while the node is active."""
