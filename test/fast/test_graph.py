@@ -6,6 +6,7 @@ import pytest
 
 from ts_locomotion.bringup import graph
 from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation.courses import COURSES
 from ts_locomotion.simulation.terrain import KINDS
 
 SHARE = Path("share")
@@ -154,7 +155,7 @@ def test_a_wrong_argument_is_refused_with_what_is_expected(name: str, value: str
 
 
 def test_the_terrains_are_those_that_the_simulation_knows():
-    assert set(graph.TERRAINS) == {*KINDS, "course"}
+    assert set(graph.TERRAINS) == {*KINDS, *COURSES}
 
 
 def test_every_default_is_valid():

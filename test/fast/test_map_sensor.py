@@ -5,7 +5,9 @@ import pytest
 
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation import terrain
+from ts_locomotion.simulation.courses import COURSE, OBSTACLE_COURSE
 from ts_locomotion.simulation.map_sensor import MapOptions, MapSensor
+from ts_locomotion.simulation.terrain import Segment
 
 STAIRS = terrain.make("stairs_up", 0.15)
 
@@ -104,8 +106,59 @@ def test_equal_seeds_give_equal_maps_and_a_reset_repeats_them():
     np.testing.assert_array_equal(again.layer, fresh.layer)
 
 
+def arrivals(ground, options, speed=0.5, seconds=10):
+    """Where maps reach a robot that walks along x, and the maps."""
+    sensor = MapSensor(ground, options, seed=3)
+    ticks = range(0, 1000 * seconds, 20)
+    places = {tick: speed * tick * 1e-3 for tick in ticks}
+    maps = {places[t]: sensor.update(t, np.array([places[t], 0.0, 0.3])) for t in ticks}
+    return {x: found for x, found in maps.items() if found}
+
+
+def test_no_map_arrives_where_it_is_cut_and_those_after_it_are_as_if_it_were_not():
+    defects = {"rate": 10.0, "noise": 0.02, "drift": 0.1, "delay": 0.1}
+    whole = arrivals(STAIRS, MapOptions(**defects))
+    cut = arrivals(STAIRS, MapOptions(**defects, cut_from=1.0, cut_to=3.0))
+    assert set(cut) == {x for x in whole if not 1.0 <= x < 3.0}
+    for x, found in cut.items():
+        np.testing.assert_array_equal(found.map.layer, whole[x].map.layer)
+
+
+def test_a_course_cuts_the_map_on_its_unmapped_segments_alone():
+    lengths = {2.0: True, 1.5: False, 3.0: True}
+    ground = terrain.course(
+        [Segment("flat", 0.0, n, None, mapped) for n, mapped in lengths.items()]
+    )
+    assert ground.unmapped == ((1.0, 2.5),)
+    found = arrivals(ground, MapOptions(rate=50.0))
+    assert set(found) == {x for x in arrivals(STAIRS, MapOptions(rate=50.0)) if not 1 <= x < 2.5}
+
+
+def test_the_obstacle_course_has_tall_steps_a_gap_and_a_cut_over_low_steps():
+    ground = terrain.course(OBSTACLE_COURSE)
+    assert not terrain.course(COURSE).unmapped
+    begin, end = ground.unmapped[0][0], ground.unmapped[-1][1]
+
+    def rises(start, stop):
+        heights = ground.height(np.arange(start, stop, 0.005), 0.0)
+        return np.diff(heights)
+
+    seen, unseen = rises(-1.0, begin), rises(begin, end)
+    assert (seen > 0.149).sum() >= 3
+    assert seen.min() == pytest.approx(-terrain.HOLE_DEPTH)
+    assert np.abs(unseen).max() == pytest.approx(0.08)
+    assert end - begin > 3.0
+
+
 @pytest.mark.parametrize(
-    "options", [{"resolution": 0.0}, {"resolution": 9.0}, {"holes": 1.5}, {"noise": -1.0}]
+    "options",
+    [
+        {"resolution": 0.0},
+        {"resolution": 9.0},
+        {"holes": 1.5},
+        {"noise": -1.0},
+        {"cut_to": np.inf},
+    ],
 )
 def test_options_that_make_no_sense_are_refused_by_name(options):
     with pytest.raises(ConfigurationError, match=next(iter(options))):

@@ -5,6 +5,7 @@ import pytest
 
 from ts_locomotion import robot, unitree
 from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation.courses import COURSES
 from ts_locomotion.simulation.robot_simulator import RobotOptions, RobotSimulator
 from ts_locomotion.unitree import LowCmd
 
@@ -57,7 +58,7 @@ def test_the_gantry_lowers_a_standing_robot_and_lets_go(simulator):
     assert simulator.low_state().foot_forces.sum() == pytest.approx(15.02 * 9.81, rel=0.05)
 
 
-@pytest.mark.parametrize("terrain", ["stairs_down", "gaps", "stepping_stones", "course"])
+@pytest.mark.parametrize("terrain", ["stairs_down", "gaps", "stepping_stones", *COURSES])
 def test_the_robot_is_let_down_onto_the_ground_of_every_terrain(terrain):
     simulator = run(RobotSimulator(RobotOptions(terrain=terrain)), 0.5, STAND)
     simulator.release_gantry()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ts_locomotion.nodes import pacing
 from ts_locomotion.nodes.parameters import setting
+from ts_locomotion.simulation.courses import COURSES
 from ts_locomotion.simulation.map_sensor import MapOptions
 from ts_locomotion.simulation.robot_simulator import STEP_MS, RobotOptions
 from ts_locomotion.simulation.terrain import KINDS
@@ -15,7 +16,7 @@ class SimulatorSettings:
     """Parameters of the simulator. None can be changed while it runs."""
 
     terrain: str = setting(
-        "flat", "Name of the ground", choices=(*KINDS, "course"), read_only=True
+        "flat", "Name of the ground", choices=(*KINDS, *COURSES), read_only=True
     )
     difficulty: float = setting(0.5, "Of the terrain", minimum=0.0, maximum=1.0, read_only=True)
     seed: int = setting(0, "Of everything random", minimum=0, maximum=999_999_999, read_only=True)
@@ -64,6 +65,22 @@ class SimulatorSettings:
     map_holes: float = setting(
         0.0, "Share of the ground that is never seen", minimum=0.0, maximum=1.0, read_only=True
     )
+    map_cut_from: float = setting(
+        0.0,
+        "No map arrives while the robot's x is from here",
+        unit="m",
+        minimum=-1000.0,
+        maximum=1000.0,
+        read_only=True,
+    )
+    map_cut_to: float = setting(
+        0.0,
+        "to here; everywhere one arrives if this is not larger",
+        unit="m",
+        minimum=-1000.0,
+        maximum=1000.0,
+        read_only=True,
+    )
 
     @property
     def robot_options(self) -> RobotOptions:
@@ -83,6 +100,8 @@ class SimulatorSettings:
             self.map_delay,
             self.map_drift,
             self.map_holes,
+            self.map_cut_from,
+            self.map_cut_to,
         )
 
 

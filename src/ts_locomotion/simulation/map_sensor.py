@@ -34,6 +34,10 @@ class MapOptions:
     """Random walk of the map against the odometry, along each axis, after one second [m]."""
     holes: float = 0.0
     """Share of the ground that is never seen, in patches."""
+    cut_from: float = 0.0
+    """No map reaches the robot from this x ..."""
+    cut_to: float = 0.0
+    """... to this [m]; nowhere, when it is not larger."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.resolution <= self.length:
@@ -46,6 +50,9 @@ class MapOptions:
         for name in ("rate", "noise", "delay", "drift"):
             if not getattr(self, name) >= 0.0:
                 raise ConfigurationError(f"map {name} is {getattr(self, name)}, expected >= 0")
+        for name in ("cut_from", "cut_to"):
+            if not np.isfinite(getattr(self, name)):
+                raise ConfigurationError(f"map {name} is {getattr(self, name)}, expected a number")
 
 
 class MeasuredMap(NamedTuple):
@@ -61,6 +68,7 @@ class MapSensor:
 
     def __init__(self, ground: Terrain, options: MapOptions, seed: int = 0):
         self._options = options
+        self._cuts = (*ground.unmapped, (options.cut_from, options.cut_to))
         self._cells = max(1, round(options.length / options.resolution))
         self._period = max(1, round(1000 / options.rate)) if options.rate else 0
         self._seed = seed
@@ -83,8 +91,13 @@ class MapSensor:
             self._next += self._period
             self._under_way.append(self._measure(tick, position))
         if self._under_way and tick - self._under_way[0].tick >= 1e3 * self._options.delay:
-            return self._under_way.popleft()
+            arriving = self._under_way.popleft()
+            return None if self._is_cut(float(position[0])) else arriving
         return None
+
+    def _is_cut(self, x: float) -> bool:
+        """Whether what would arrive here is lost; noise and drift go on meanwhile."""
+        return any(begin <= x < end for begin, end in self._cuts)
 
     def _measure(self, tick: int, position: Array) -> MeasuredMap:
         options, n = self._options, self._cells

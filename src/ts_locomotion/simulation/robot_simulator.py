@@ -12,8 +12,9 @@ import numpy as np
 from ts_locomotion import robot, rotation, unitree
 from ts_locomotion.robot import Array
 from ts_locomotion.simulation import scene, terrain
+from ts_locomotion.simulation.courses import COURSES
 from ts_locomotion.simulation.gantry import Gantry, GantryOptions
-from ts_locomotion.simulation.terrain import Segment, Terrain
+from ts_locomotion.simulation.terrain import Terrain
 from ts_locomotion.unitree import LowCmd, LowState
 
 STEP_MS = 2
@@ -21,24 +22,13 @@ WATCHDOG_COMMAND = unitree.damping_command(3.0)
 GRAVITY = 9.81
 START_POSE = robot.STAND_POSE
 
-COURSE = (
-    Segment("flat", length=4.0),
-    Segment("rough", size=0.04, length=3.0),
-    Segment("flat", length=1.0),
-    Segment("stairs_up", size=0.08),
-    Segment("flat", length=1.5),
-    Segment("stairs_down", size=0.08),
-    Segment("flat", length=3.0),
-)
-"""What the demo walks: the robot starts at x = 0, which is 1 m into the first segment."""
-
 
 @dataclass(frozen=True)
 class RobotOptions:
     """Where the robot stands, and how it protects itself."""
 
     terrain: str = "flat"
-    """A name of `terrain.KINDS`, or `course`."""
+    """A name of `terrain.KINDS` or of `courses.COURSES`."""
     difficulty: float = 0.5
     seed: int = 0
     gantry: bool = True
@@ -58,8 +48,8 @@ class BaseMotion(NamedTuple):
 
 def make_ground(options: RobotOptions) -> Terrain:
     """The terrain of that name; raises ConfigurationError for one that does not exist."""
-    if options.terrain == "course":
-        return terrain.course(COURSE, seed=options.seed)
+    if options.terrain in COURSES:
+        return terrain.course(COURSES[options.terrain], options.seed)
     return terrain.make(options.terrain, difficulty=options.difficulty, seed=options.seed)
 
 

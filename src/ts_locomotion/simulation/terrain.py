@@ -6,7 +6,7 @@ what is to be a hole lies lower than the level on which the robot starts. A terr
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -65,6 +65,8 @@ class Terrain:
     """Box to world, w x y z. Shape (N, 4)."""
     bounds: tuple[float, float, float, float]
     """x_min, x_max, y_min, y_max of what is built [m]. Outside of it the robot has left."""
+    unmapped: tuple[tuple[float, float], ...] = ()
+    """Where, from x to x [m], no map reaches the robot."""
 
     def height(self, x: Array, y: Array) -> Array:
         """Exact height of the topmost surface [m]. Broadcasts x and y."""
@@ -217,6 +219,17 @@ class Segment(NamedTuple):
     size: float = 0.0
     length: float = 1.0
     """Used by "flat" and "rough" [m]."""
+    count: int | None = None
+    """Of steps ("stairs_up", "stairs_down") or "gaps", when not as many as usual."""
+    mapped: bool = True
+    """Whether maps reach the robot here."""
+
+
+_COUNTED: Mapping[str, Callable[[np.random.Generator, float, int], Piece]] = {
+    "stairs_up": stairs,
+    "stairs_down": stairs_down,
+    "gaps": gaps,
+}
 
 
 def course(segments: Sequence[Segment], seed: int = 0, stream: Stream = "eval") -> Terrain:
@@ -230,7 +243,14 @@ def course(segments: Sequence[Segment], seed: int = 0, stream: Stream = "eval") 
     holes = any(segment.name in ("gaps", "stepping_stones") for segment in segments)
     start_level = float(-levels.min()) + (HOLE_DEPTH if holes else 0.0)
     size = max(segment.size for segment in segments)
-    return _lay_out("course", size, pieces, -START_LENGTH, start_level)
+    ground = _lay_out("course", size, pieces, -START_LENGTH, start_level)
+    ends = np.cumsum([-START_LENGTH] + [piece.length for piece in pieces])
+    unmapped = [
+        (float(begin), float(end))
+        for segment, begin, end in zip(segments, ends[:-1], ends[1:], strict=True)
+        if not segment.mapped
+    ]
+    return replace(ground, unmapped=tuple(unmapped))
 
 
 def _segment_piece(segment: Segment, rng: np.random.Generator) -> Piece:
@@ -238,6 +258,8 @@ def _segment_piece(segment: Segment, rng: np.random.Generator) -> Piece:
         return flat(segment.length)
     if segment.name == "rough":
         return rough(rng, segment.size, segment.length)
+    if segment.count is not None:
+        return _COUNTED[segment.name](rng, segment.size, segment.count)
     return _kind(segment.name).build(rng, segment.size)
 
 

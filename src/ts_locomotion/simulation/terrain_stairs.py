@@ -32,9 +32,9 @@ def stairs(
     return Piece(tops, steps * tread, steps * size)
 
 
-def stairs_down(rng: np.random.Generator, size: float) -> Piece:
+def stairs_down(rng: np.random.Generator, size: float, steps: int = STEPS) -> Piece:
     """The same, downwards."""
-    return stairs(rng, -size)
+    return stairs(rng, -size, steps)
 
 
 def open_stairs(rng: np.random.Generator, size: float) -> Piece:
