@@ -90,6 +90,8 @@ class SightedEnvironment(Environment):
     def state(self) -> dict[str, Array]:
         """Everything that changes, as arrays, but the random generator."""
         state = super().state() | {name: np.array(getattr(self, name)) for name in _CHANGING}
+        # Forces and contacts in it are of a physics step that a restored physics has not made.
+        state["told"] = self.told.copy()
         if self.noise:
             state |= {f"noise.{name}": value for name, value in self.noise.state().items()}
         return state
@@ -100,6 +102,8 @@ class SightedEnvironment(Environment):
         for name in _CHANGING:
             setattr(self, name, np.array(state[name]))
         self.physics.base_wrench[:] = self.wrench
+        # Checkpoints were once written without it.
+        self.told = np.array(state["told"]) if "told" in state else self._tell()
         if self.noise:
             prefix = "noise."
             self.noise.restore(
@@ -148,6 +152,7 @@ class SightedEnvironment(Environment):
     def _look(self) -> None:
         super()._look()
         self._see()
+        self.told = self._tell()
 
     def _see(self) -> None:
         """Take the scans of this moment, true and as a robot would see them."""
@@ -167,6 +172,9 @@ class SightedEnvironment(Environment):
         )
 
     def _privileged(self) -> Array:
+        return self.told
+
+    def _tell(self) -> Array:
         friction = self.bank.privileged["friction"][self.physics.assignment]
         return privileged(self.physics, self._body, friction, self.air_time)
 

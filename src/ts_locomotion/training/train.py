@@ -3,9 +3,10 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -96,16 +97,25 @@ def build(task: AnyTask, seed: int, folder: Path) -> Runner:
 
 def _check_same(task: AnyTask, seed: int, folder: Path) -> None:
     """A run continues only as what it was begun, but for its length and for stages to come."""
-    before = run.read_record(folder)
-    now = as_plain(task)
+    record = run.read_record(folder)
+    before, now = _binding(record["task"]), _binding(as_plain(task))
     begun = (folder / run.STUDENT / run.CHECKPOINT).exists()
-    free = {"steps", "save_interval", *(() if begun else STUDENT_SETTINGS)}
-    changed = [n for n in now if n not in free and now[n] != before["task"].get(n)]
-    changed += ["seed"] if before["seed"] != seed else []
+    free = () if begun else STUDENT_SETTINGS
+    changed = [name for name in now if name not in free and now[name] != before.get(name)]
+    changed += ["seed"] if record["seed"] != seed else []
     if changed:
         raise ConfigurationError(
             f"{folder} holds a run with another {', '.join(changed)}: --fresh discards it"
         )
+
+
+def _binding(task: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a task's plain form cannot be changed once it is being trained."""
+    return {
+        name: _binding(value) if name == "student" else value
+        for name, value in task.items()
+        if name not in ("steps", "save_interval")
+    }
 
 
 def _parser() -> argparse.ArgumentParser:
