@@ -4,6 +4,7 @@ import gc
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import TypeVar
 
 import rclpy
@@ -36,6 +37,9 @@ def run(
     one turn of the spinning, for a node that does more than to react.
     """
     if farewell is None:
+        # Python's own answer to SIGINT, an exception, strikes in the midst of anything, such as
+        # the making of a message, where rclpy cannot pass it on. rclpy's closes the context.
+        signal.signal(signal.SIGINT, _nothing)
         rclpy.init()
         stopped = never
     else:
@@ -73,10 +77,14 @@ def spin(
     try:
         while ok() and not stopped():
             turn(executor, node)
-    except (ExternalShutdownException, KeyboardInterrupt):
+    except ExternalShutdownException:
         return
     finally:
         executor.shutdown()
+
+
+def _nothing(_received: int, _frame: FrameType | None) -> None:
+    pass
 
 
 def _told_to_stop() -> Callable[[], bool]:
