@@ -22,21 +22,47 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.task import Future
 
 import ts_locomotion
 
+# Read by Fast DDS when the first participant of a process is made, be it of the test or a node's.
+os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(Path(__file__).with_name("discovery.xml"))
+
 DOMAINS = 100
+PATIENCE = 60.0
+"""For anything that has to come [s]; a machine may be slow, and busy with others' work."""
+DEPTH = 1000
+"""Of what is recorded: a test that is kept waiting must not lose what came meanwhile."""
+ANY_PARAMETER = GetParameters.Request(names=["use_sim_time"])
 CONFIGURE = Transition.TRANSITION_CONFIGURE
 CLEANUP = Transition.TRANSITION_CLEANUP
 ACTIVATE = Transition.TRANSITION_ACTIVATE
 DEACTIVATE = Transition.TRANSITION_DEACTIVATE
 
 
+_claims: list[socket.socket] = []
+
+
 def free_domains(count: int) -> list[int]:
-    """DDS domains in which nobody on this machine takes part."""
+    """DDS domains that no other test uses, be it of this run or of another on this machine."""
     first = os.getpid() % DOMAINS
     candidates = ((first + offset) % DOMAINS + 1 for offset in range(DOMAINS))
-    return list(islice(filter(_is_free, candidates), count))
+    domains = list(islice(filter(_claim, candidates), count))
+    assert len(domains) == count, "too few DDS domains are free"
+    return domains
+
+
+def _claim(domain: int) -> bool:
+    """Take a domain until this process ends, if nobody has; a name without a file needs no end."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0ts_locomotion_domain_{domain}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return _is_free(domain)
 
 
 def _is_free(domain: int) -> bool:
@@ -92,7 +118,7 @@ def running(
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(10)
+            process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -117,7 +143,7 @@ class Probe:
         self.node.destroy_node()
         rclpy.shutdown(context=self._context)
 
-    def until(self, condition: Callable[[], Any], timeout: float = 15.0) -> bool:
+    def until(self, condition: Callable[[], Any], timeout: float = PATIENCE) -> bool:
         """Spin until the condition holds; whether it did in time."""
         end = time.monotonic() + timeout
         while not condition():
@@ -130,7 +156,7 @@ class Probe:
     def spin(self, duration: float) -> None:
         self.until(lambda: False, duration)
 
-    def record(self, kind: type, topic: str, qos: Any = 10) -> list[Any]:
+    def record(self, kind: type, topic: str, qos: Any = DEPTH) -> list[Any]:
         """A list that grows with every message of the topic."""
         messages: list[Any] = []
         self.node.create_subscription(kind, topic, messages.append, qos)
@@ -147,37 +173,52 @@ class Probe:
         qos = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         return self.node.create_publisher(kind, topic, qos)
 
-    def call(self, kind: type, service: str, request: Any, timeout: float = 15.0) -> Any:
-        """The answer of a service. A server that has not yet found its client answers nobody."""
-        client = self._clients.get(service) or self.node.create_client(kind, service)
-        self._clients[service] = client
+    def call(
+        self, kind: type, service: str, request: Any, server: str = "", timeout: float = PATIENCE
+    ) -> Any:
+        """The answer of a service; its `server` is the node that its name begins with, or given.
+
+        A server that has not yet found its client answers nobody: they meet first.
+        """
+        if service not in self._clients:
+            self._clients[service] = self.node.create_client(kind, service)
+            self.meet(server or service.rpartition("/")[0])
+        client = self._clients[service]
         assert self.until(client.service_is_ready, timeout), f"no service {service}"
         future = client.call_async(request)
         assert self.until(future.done, timeout), f"no answer from {service}"
         return future.result()
 
     def meet(self, node: str) -> None:
-        """Wait until `node` knows all publishers and subscriptions that this probe has made.
+        """Wait until `node` knows all publishers, subscriptions and clients of this probe.
 
         They are announced in order, so a node that answers a client made last knows the others.
         """
         client = self.node.create_client(GetParameters, f"{node}/get_parameters")
-        request = GetParameters.Request(names=["use_sim_time"])
-        answers = [client.call_async(request)]
+        assert self.until(client.service_is_ready), f"no {node}"
+        answers: list[Future] = []
 
         def answered() -> bool:
             return any(future.done() for future in answers)
 
-        # A server that has not yet found its client answers nobody: ask again.
-        while not self.until(answered, 1.0) and len(answers) < 30:
-            answers.append(client.call_async(request))
-        assert answered(), f"{node} does not answer"
+        def answered_when_asked_again() -> bool:
+            answers.append(client.call_async(ANY_PARAMETER))
+            return self.until(answered, 1.0)
+
+        assert self.until(answered_when_asked_again), f"{node} does not answer"
         self.node.destroy_client(client)
 
-    def transition(self, node: str, transition: int, timeout: float = 15.0) -> bool:
-        self.status(node)
+    def settle(self, node: str) -> None:
+        """Wait until `node` has dealt with all that this probe has published.
+
+        What one process sends another arrives in order, and nodes deal with it in that order.
+        """
+        self.call(GetParameters, f"{node}/get_parameters", ANY_PARAMETER)
+
+    def transition(self, node: str, transition: int, timeout: float = PATIENCE) -> bool:
         request = ChangeState.Request(transition=Transition(id=transition))
-        return self.call(ChangeState, f"{node}/change_state", request, timeout).success
+        service = f"{node}/change_state"
+        return self.call(ChangeState, service, request, timeout=timeout).success
 
     def set_parameter(self, node: str, name: str, value: Any) -> str:
         """Why the node refuses the value; empty when it takes it."""
@@ -199,14 +240,38 @@ class Probe:
         assert self.transition(node, ACTIVATE)
 
     def status(self, node: str) -> Any:
-        """The next heartbeat of a node."""
+        """The next heartbeat of a node; after `settle` it tells of all that was sent before."""
         self._statuses.pop(node, None)
         assert self.until(lambda: node in self._statuses), f"no heartbeat of {node}"
         return self._statuses[node]
 
+    def figures(self, node: str) -> dict[str, str]:
+        """The figures of the next heartbeat."""
+        return {item.key: item.value for item in self.status(node).values}
+
     def value(self, node: str, key: str) -> str:
         """One figure of the next heartbeat."""
-        return {item.key: item.value for item in self.status(node).values}[key]
+        return self.figures(node)[key]
+
+    def refuses(self, node: str, process: NodeProcess, topic: str, send: Callable[[], Any]) -> str:
+        """The reason why `node` refuses what is sent; asserts that it tells each, and logs few."""
+        before, began = int(self.value(node, "refused")), time.monotonic()
+        sent = 0
+
+        def told() -> bool:
+            nonlocal sent
+            send()
+            sent += 1
+            self.settle(node)
+            return sent >= 20 and f"ignored {topic}" in process.log
+
+        assert self.until(told), process.log
+        elapsed = time.monotonic() - began
+        figures = self.figures(node)
+        assert int(figures["refused"]) == before + sent
+        assert process.log.count(f"ignored {topic}") <= 1 + elapsed
+        assert process.alive
+        return figures["last_refusal"]
 
     def _note(self, message: DiagnosticArray) -> None:
         for status in message.status:

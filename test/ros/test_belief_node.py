@@ -28,6 +28,7 @@ class Believer:
         self.states = probe.publisher(RobotState, "robot_state")
         self.targets = probe.publisher(JointTargets, "joint_targets")
         self.stamped = probe.publisher(TwistStamped, "cmd_vel_stamped")
+        probe.meet("/belief")
         self.stamp = 0
 
     def begin_again(self) -> None:
@@ -49,7 +50,21 @@ class Believer:
 
     def say(self, publisher, message) -> None:
         publisher.publish(message)
-        self.probe.spin(0.05)
+        self.probe.settle("/belief")
+
+    def settled_feel(self, **words) -> None:
+        self.feel(**words)
+        self.probe.settle("/belief")
+
+    def publisher(self, kind, topic):
+        publisher = self.probe.publisher(kind, topic)
+        self.probe.meet("/belief")
+        return publisher
+
+    def refuses(self, topic, publisher, message) -> str:
+        return self.probe.refuses(
+            "/belief", self.process, topic, lambda: publisher.publish(message)
+        )
 
     def reference(
         self,
@@ -124,7 +139,7 @@ def test_each_control_period_gives_one_belief_of_its_first_robot_state(node):
         for _ in range(4):
             node.feel(feed.felt(random), after=4 * MILLISECOND)
         node.stamp -= 16 * MILLISECOND
-    node.probe.spin(0.2)
+    node.probe.settle("/belief")
     assert len(node.beliefs) == 5
 
 
@@ -169,7 +184,7 @@ def test_time_that_goes_back_begins_again(node):
 
 
 def test_a_velocity_command_is_limited_and_approached(node):
-    publisher = node.probe.publisher(Twist, "cmd_vel")
+    publisher = node.publisher(Twist, "cmd_vel")
     node.believe()
     node.say(publisher, twist(x=15.0, turn=-0.3))
     seen = []
@@ -199,15 +214,12 @@ def test_a_stale_velocity_command_ramps_to_zero(node):
     ],
 )
 def test_an_absurd_velocity_command_is_ignored(node, message, reason):
-    publisher = node.probe.publisher(Twist, "cmd_vel")
+    publisher = node.publisher(Twist, "cmd_vel")
     node.believe()
     node.say(publisher, twist(x=0.04, y=0.04))
     np.testing.assert_allclose(node.believe().observation[0:2], [0.04, 0.04], atol=1e-6)
-    for _ in range(10):
-        node.say(publisher, message)
+    assert reason in node.refuses("cmd_vel", publisher, message)
     np.testing.assert_allclose(node.believe().observation[0:2], [0.04, 0.04], atol=1e-6)
-    assert reason in node.refusal()
-    assert 1 <= node.process.log.count("ignored cmd_vel") <= 3
 
 
 def spoiled(message, **changes):
@@ -228,11 +240,8 @@ def spoiled(message, **changes):
 def test_a_malformed_robot_state_is_ignored(node, field, value, reason):
     node.believe()
     bad = spoiled(feed.robot_state(node.stamp + PERIOD), **{field: value})
-    for _ in range(10):
-        node.say(node.states, bad)
-    assert reason in node.refusal()
+    assert reason in node.refuses("robot_state", node.states, bad)
     assert len(node.beliefs) == 1
-    assert 1 <= node.process.log.count("ignored robot_state") <= 3
     node.believe()
 
 
@@ -262,15 +271,14 @@ class TestSeeing:
         settings = {"bundle": seeing, "scan_deadline": 0.004, "scan_hold": 0.02}
         with running("belief_node", DOMAIN, tmp_path / "log", **settings) as process:
             node = Believer(probe, process, seeing)
-            node.scans = probe.publisher(FootScans, "foot_scans")
+            node.scans = node.publisher(FootScans, "foot_scans")
             yield node
 
     def test_it_waits_for_the_scans_of_the_tick_holds_the_last_and_then_goes_blind(self, node):
         heights = np.linspace(-0.2, 0.2, 208).astype(np.float32)
         scans = Scans(heights[None], np.ones((1, 208), bool), np.array([0.1], np.float32))
         seen, state = node.reference(scans=scans)
-        node.feel()
-        node.probe.spin(0.2)
+        node.settled_feel()
         assert not node.beliefs
         node.say(node.scans, feed.foot_scans(node.stamp, heights))
         assert node.probe.until(lambda: node.beliefs)
@@ -283,8 +291,7 @@ class TestSeeing:
         held = scans._replace(map_age=np.array([0.12], np.float32))
         for tick, seen_now, age in ((2, held, 0.12), (3, None, np.inf)):
             wanted, state = node.reference(state, scans=seen_now)
-            node.feel(after=PERIOD if tick == 2 else 16 * MILLISECOND)
-            node.probe.spin(0.2)
+            node.settled_feel(after=PERIOD if tick == 2 else 16 * MILLISECOND)
             assert len(node.beliefs) == tick - 1
             node.feel(after=4 * MILLISECOND)
             assert node.probe.until(lambda tick=tick: len(node.beliefs) == tick)
@@ -327,12 +334,11 @@ def test_in_lockstep_it_waits_for_the_last_joint_targets_and_gives_up_in_the_end
     probe, tmp_path, blind
 ):
     log = tmp_path / "log"
-    settings = {"lockstep": True, "lockstep_timeout": 1.0}
+    settings = {"lockstep": True, "lockstep_timeout": 3.0}
     with running("belief_node", DOMAIN, log, bundle=blind, **settings) as process:
         node = Believer(probe, process, blind)
         node.believe()
-        node.feel()
-        node.probe.spin(0.3)
+        node.settled_feel()
         assert len(node.beliefs) == 1
         node.say(node.targets, feed.joint_targets(node.stamp - PERIOD, np.zeros(12)))
         assert node.probe.until(lambda: len(node.beliefs) == 2)

@@ -12,14 +12,13 @@ import bundles
 import psutil
 import pytest
 import yaml
-from probe import Probe
+from probe import PATIENCE, Probe, free_domains
 from rcl_interfaces.srv import GetParameters
 from rclpy.parameter import parameter_value_to_python
 
 from ts_locomotion.bringup import graph, process
 
-DOMAIN = 62
-PATIENCE = 60.0
+(DOMAIN,) = free_domains(1)
 STARTER = "from ts_locomotion.bringup.process import main; main()"
 
 
@@ -73,7 +72,7 @@ def probe(bringup: Bringup) -> Iterator[Probe]:
 
 def values_of(probe: Probe, spec: graph.NodeSpec, names: list[str]) -> dict[str, Any]:
     service = f"/{spec.namespace}/{spec.name}/get_parameters"
-    answer = probe.call(GetParameters, service, GetParameters.Request(names=names), PATIENCE)
+    answer = probe.call(GetParameters, service, GetParameters.Request(names=names))
     values = [parameter_value_to_python(value) for value in answer.values]
     return dict(zip(names, values, strict=True))
 
@@ -85,7 +84,7 @@ def test_every_node_comes_up_and_the_graph_says_it_is_healthy(bringup: Bringup, 
         health.append(probe.status("/team/a/health"))
         return "unconfigured" not in health[-1].message and "heard" not in health[-1].message
 
-    assert probe.until(healthy, PATIENCE), health[-1].message
+    assert probe.until(healthy), health[-1].message
     told = {item.key for item in health[-1].values}
     unwatched = {"supervisor", "robot_description", "belief_view"}
     assert {spec.name for spec in bringup.specs} - unwatched == told
@@ -114,7 +113,7 @@ def test_topics_of_the_robot_are_below_its_namespace(bringup: Bringup, probe: Pr
     def found() -> set[str]:
         return {name for name, _ in probe.node.get_topic_names_and_types()}
 
-    assert probe.until(lambda: {f"/team/a/{name}" for name in expected} <= found(), PATIENCE)
+    assert probe.until(lambda: {f"/team/a/{name}" for name in expected} <= found())
     assert found() & {"/lowstate", "/lowcmd", "/tf"} == set()
 
 

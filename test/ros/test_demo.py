@@ -12,9 +12,10 @@ from typing import Any
 import bundles
 import psutil
 import pytest
+from probe import free_domains
 
-DOMAIN = 64
-PATIENCE = 240.0
+(DOMAIN,) = free_domains(1)
+PATIENCE = 600.0
 STARTER = "from ts_locomotion.demo.main import main; main()"
 
 

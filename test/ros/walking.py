@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Twist
-from probe import Probe
+from probe import PATIENCE, Probe
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from ts_locomotion.bringup import graph, process
@@ -18,7 +18,6 @@ from ts_locomotion_msgs.msg import JointTargets, Mode
 from ts_locomotion_msgs.srv import Advance, SetMode
 
 STEP = 0.1
-PATIENCE = 60.0
 
 
 class Walk:
@@ -73,13 +72,15 @@ class Walk:
             command.linear.x = speed
             self._cmd_vel.publish(command)
             request = Advance.Request(duration=STEP)
-            answer = self.probe.call(Advance, "simulator/advance", request, PATIENCE)
+            answer = self.probe.call(Advance, "simulator/advance", request)
             assert answer.success, answer.message
             self.processes.listen(0.0)
 
     def ask(self, mode: int) -> str:
         """Ask for a mode; the reason of a refusal."""
-        return self.probe.call(SetMode, "set_mode", SetMode.Request(mode=mode)).reason
+        return self.probe.call(
+            SetMode, "set_mode", SetMode.Request(mode=mode), "go2_bridge"
+        ).reason
 
     def walk(self) -> None:
         """Stand up, come off the gantry, walk a little."""

@@ -77,7 +77,7 @@ class World:
         return self.commands[-1] if self.commands else unitree.LowCmd()
 
     def ask(self, mode):
-        return self.probe.call(SetMode, "set_mode", SetMode.Request(mode=mode))
+        return self.probe.call(SetMode, "set_mode", SetMode.Request(mode=mode), NODE)
 
     def walk(self):
         self.run(0.1)
