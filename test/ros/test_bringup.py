@@ -15,7 +15,10 @@ import yaml
 from probe import PATIENCE, Probe, free_domains
 from rcl_interfaces.srv import GetParameters
 from rclpy.parameter import parameter_value_to_python
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
 
+from ts_locomotion import robot
 from ts_locomotion.bringup import graph, process
 
 (DOMAIN,) = free_domains(1)
@@ -115,6 +118,19 @@ def test_topics_of_the_robot_are_below_its_namespace(bringup: Bringup, probe: Pr
 
     assert probe.until(lambda: {f"/team/a/{name}" for name in expected} <= found())
     assert found() & {"/lowstate", "/lowcmd", "/tf"} == set()
+
+
+def test_rviz_can_be_shown_the_links_and_the_belief_below_the_namespace(
+    bringup: Bringup, probe: Probe
+):
+    moving = probe.record(TFMessage, "/team/a/tf", 100)
+    markers = probe.record(MarkerArray, "/team/a/belief_markers")
+
+    def links() -> set[str]:
+        return {item.child_frame_id for message in moving for item in message.transforms}
+
+    assert probe.until(lambda: markers and links() >= {robot.BASE_LINK, *robot.LINKS})
+    assert {marker.header.frame_id for marker in markers[0].markers} == {"odom"}
 
 
 # The last test of this file: it ends the graph.

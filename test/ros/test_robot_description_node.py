@@ -62,18 +62,15 @@ def test_with_every_joint_state_tf_puts_the_feet_where_the_kinematics_does(probe
     moving = probe.record(TFMessage, "/tf", 100)
     assert probe.until(lambda: fixed)
     publisher = probe.publisher(JointState, "joint_states")
-    assert probe.until(lambda: probe.node.count_publishers("/tf"))
+    probe.meet(NODE)
     random = np.random.default_rng(0)
     for stamp in (20_000_000, 40_000_000):
         positions = random.uniform(robot.JOINT_LOWER, robot.JOINT_UPPER)
-
-        def placed(stamp=stamp, positions=positions) -> bool:
-            publisher.publish(joint_state(stamp, positions))
-            return probe.until(
-                lambda: moving and moving[-1].transforms[0].header.stamp.nanosec == stamp, 0.3
-            )
-
-        assert probe.until(placed)
+        moving.clear()
+        publisher.publish(joint_state(stamp, positions))
+        assert probe.until(lambda: moving)
+        stamps = [conversions.nanoseconds(t.header.stamp) for t in moving[-1].transforms]
+        assert set(stamps) == {stamp}
         feet = feet_in_base([*moving[-1].transforms, *fixed[-1].transforms])
         np.testing.assert_allclose(feet, robot.foot_position_in_base(positions), atol=1e-9)
 
@@ -82,12 +79,9 @@ def test_the_tree_has_the_links_of_the_urdf_and_no_other(probe):
     fixed = probe.record(TFMessage, "/tf_static", LATCHED)
     moving = probe.record(TFMessage, "/tf", 100)
     publisher = probe.publisher(JointState, "joint_states")
-
-    def told() -> bool:
-        publisher.publish(joint_state(0, robot.STAND_POSE))
-        return probe.until(lambda: fixed and moving, 0.3)
-
-    assert probe.until(told)
+    probe.meet(NODE)
+    publisher.publish(joint_state(0, robot.STAND_POSE))
+    assert probe.until(lambda: fixed and moving)
     children = [t.child_frame_id for m in (fixed[-1], moving[-1]) for t in m.transforms]
     named = description.urdf().split('<link name="')[1:]
     assert sorted([robot.BASE_LINK, *children]) == sorted(part.split('"')[0] for part in named)
@@ -96,6 +90,7 @@ def test_the_tree_has_the_links_of_the_urdf_and_no_other(probe):
 def test_malformed_joint_states_are_ignored(probe, node):
     moving = probe.record(TFMessage, "/tf", 100)
     publisher = probe.publisher(JointState, "joint_states")
+    probe.meet(NODE)
     lacking = joint_state(0, robot.STAND_POSE)
     lacking.name[3] = "elbow"
     for bad, reason in (
@@ -103,20 +98,9 @@ def test_malformed_joint_states_are_ignored(probe, node):
         (joint_state(0, np.full(12, np.nan)), "joint positions is not finite"),
     ):
         node.forget()
-        sent: list[JointState] = []
-
-        def refused(bad=bad, reason=reason, sent=sent) -> bool:
-            for _ in range(20):
-                publisher.publish(bad)
-                sent.append(bad)
-            return reason in probe.value(NODE, "last_refusal")
-
-        assert probe.until(refused)
-        assert node.log.count("ignored joint_states") < len(sent) / 2
+        assert reason in probe.refuses(
+            NODE, node, "joint_states", lambda bad=bad: publisher.publish(bad)
+        )
     assert not moving
-
-    def placed() -> bool:
-        publisher.publish(joint_state(0, robot.STAND_POSE))
-        return probe.until(lambda: moving, 0.3)
-
-    assert probe.until(placed)
+    publisher.publish(joint_state(0, robot.STAND_POSE))
+    assert probe.until(lambda: moving)

@@ -86,7 +86,7 @@ def test_each_display_can_hear_what_the_graph_publishes(probe, name, display, to
     assert not topic["Value"].startswith("/"), "an absolute topic would ignore the namespace"
     full = f"{PREFIX}/{topic['Value']}"
     found = probe.node.get_publishers_info_by_topic
-    assert probe.until(lambda: found(full), 60.0), f"nobody publishes {full} for {name}"
+    assert probe.until(lambda: found(full)), f"nobody publishes {full} for {name}"
     for publisher in found(full):
         assert publisher.topic_type == TYPES[display]
         compatibility, reason = qos_check_compatible(publisher.qos_profile, requested(topic))
@@ -110,10 +110,10 @@ def test_the_fixed_frame_and_the_followed_one_are_those_of_the_robots_tf(probe):
     assert manager()["Global Options"]["Fixed Frame"] == "odom"
     assert manager()["Views"]["Current"]["Target Frame"] == robot.BASE_LINK
     moving = probe.record(TFMessage, "/tf", 100)
-    assert probe.until(lambda: probe.node.count_publishers("/tf") >= 2, 60.0)
+    assert probe.until(lambda: probe.node.count_publishers("/tf") >= 2)
     request = Advance.Request(duration=0.1)
-    assert probe.call(Advance, f"{PREFIX}/simulator/advance", request, timeout=60.0).success
-    assert probe.until(lambda: moving, 60.0)
+    assert probe.call(Advance, f"{PREFIX}/simulator/advance", request).success
+    assert probe.until(lambda: moving)
     frames = [(t.header.frame_id, t.child_frame_id) for t in moving[0].transforms]
     assert frames == [("odom", robot.BASE_LINK)]
     assert f'<link name="{robot.BASE_LINK}">' in description.urdf()
@@ -122,5 +122,5 @@ def test_the_fixed_frame_and_the_followed_one_are_those_of_the_robots_tf(probe):
 def test_the_robot_model_hears_the_urdf_with_the_qos_it_asks_for(probe):
     ((_, _, topic),) = [entry for entry in shown() if entry[1] == "RobotModel"]
     told = probe.record(String, f"{PREFIX}/{topic['Value']}", requested(topic))
-    assert probe.until(lambda: told, 60.0)
+    assert probe.until(lambda: told)
     assert told[0].data == description.urdf()
