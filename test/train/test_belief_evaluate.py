@@ -1,0 +1,224 @@
+"""A seeing bundle is judged under every perception, beside its teacher and a blind bundle."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import bundles
+import numpy as np
+import pytest
+
+from ts_locomotion import bundle, robot
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation.height_noise import PERCEPTIONS
+from ts_locomotion.training import (
+    belief_evaluate,
+    entrants,
+    evaluate,
+    gate_sweep,
+    teacher_walker,
+)
+from ts_locomotion.training.belief_evaluate import REGIMES, Perception
+from ts_locomotion.training.course import Trial
+from ts_locomotion.training.walkers import Answer, BundleWalker
+
+STAIRS = Trial("stairs", "stairs_up", 0.1, time=0.6)
+FLAT = Trial("flat", time=1.2)
+WANTED = {
+    *("policy", "terrain", "height_m", "regime", "n", "seeds", "success", "ci", "survival"),
+    *("velocity_error", "torque", "foot_strikes", "heights_seen_error"),
+    *("heights_believed_error", "gate"),
+}
+
+
+@pytest.fixture(scope="module")
+def blind(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundles.write_blind(tmp_path_factory.mktemp("blind") / "blind")
+
+
+@pytest.fixture(autouse=True)
+def short_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(belief_evaluate, "TRIALS", (STAIRS, FLAT))
+
+
+def judged(folder: Path, out: Path, *words: str) -> dict[str, Any]:
+    """What the command writes."""
+    arguments = [str(folder), "--n", "2", "--seed", "4", "--out", str(out), *words]
+    assert evaluate.main(arguments) == 0
+    return json.loads(out.read_text())
+
+
+def test_the_regimes_are_those_that_were_promised():
+    assert [look.name for look in REGIMES] == [
+        *("clean", "nominal", "offset", "noisy", "delayed", "frozen", "half-missing", "blank"),
+        "killed",
+    ]
+
+
+def test_a_table_has_all_perceptions_the_teacher_and_the_blind_bundle(
+    belief_bundle, blind, tmp_path, capsys
+):
+    out = tmp_path / "eval" / "seeing.json"
+    told = judged(belief_bundle.path, out, "--beside", str(blind), "--terrain", "stairs_up")
+    cells = told["cells"]
+    seen = {(cell["policy"], cell["regime"]) for cell in cells}
+    own = {("seeing", name) for name in PERCEPTIONS}
+    assert seen == {*own, ("seeing teacher", "truth"), ("tiny_blind", "blind")}
+    assert all(set(cell) == WANTED for cell in cells)
+    assert all(cell["n"] == 2 and cell["seeds"] == [4, 5] for cell in cells)
+    assert all(cell["height_m"] == 0.1 and cell["terrain"] == "stairs_up" for cell in cells)
+    assert out.with_suffix(".png").stat().st_size > 10_000
+    assert "seeing teacher" in (printed := capsys.readouterr()).out
+    assert printed.err.count("left") == 3
+
+
+def test_what_is_not_a_number_is_null(belief_bundle, blind, tmp_path):
+    cells = judged(
+        belief_bundle.path, tmp_path / "a.json", "--beside", str(blind), "--regime", "blank"
+    )["cells"]
+    blank, teacher, other = cells[:3]
+    assert blank["heights_seen_error"] is None and blank["heights_believed_error"] > 0.0
+    assert teacher["gate"] is other["gate"] is None and 0.0 < blank["gate"] < 1.0
+
+
+def test_the_filters_leave_the_cells_that_were_asked_for(belief_bundle, tmp_path):
+    words = ["--alone", "--height", "0", "--regime", "nominal", "--regime", "killed"]
+    told = judged(belief_bundle.path, tmp_path / "few.json", *words)
+    assert [(c["terrain"], c["regime"]) for c in told["cells"]] == [
+        ("flat", "nominal"),
+        ("flat", "killed"),
+    ]
+    assert "gate" not in told
+
+
+def test_an_evaluation_without_a_trial_or_a_robot_is_refused(belief_bundle, tmp_path, capsys):
+    path = str(belief_bundle.path)
+    assert evaluate.main([path, "--alone", "--terrain", "lava"]) == 2
+    assert "no trial is left of: stairs, flat" in capsys.readouterr().err
+    out = str(tmp_path / "none.json")
+    assert evaluate.main([path, "--alone", "--n", "0", "--out", out]) == 2
+    assert "robots: 0 given" in capsys.readouterr().err
+
+
+def test_equal_seeds_give_equal_cells(belief_bundle):
+    walker = BundleWalker(belief_bundle)
+    first, again, other = (belief_evaluate.evaluate(walker, STAIRS, 2, s) for s in (1, 1, 3))
+    assert json.dumps(first) == json.dumps(again) != json.dumps(other)
+
+
+def test_each_perception_is_as_wrong_as_it_should_be(belief_bundle):
+    cells = belief_evaluate.evaluate(BundleWalker(belief_bundle), FLAT, 3)
+    wrong = {cell.regime: cell.heights_seen_error for cell in cells}
+    assert wrong["clean"] < 1e-6 and np.isnan(wrong["blank"])
+    assert wrong["clean"] < wrong["nominal"] < wrong["offset"] < wrong["noisy"]
+
+
+def test_without_a_run_beside_it_a_bundle_comes_without_teacher_and_says_so(
+    belief_bundle, blind, tmp_path
+):
+    for name in ("contract.yaml", "belief.onnx", "policy.onnx"):
+        (tmp_path / name).write_bytes((belief_bundle.path / name).read_bytes())
+    found = entrants.gather(tmp_path, blind)
+    assert [walker.sight for walker in found.walkers] == [None, "blind"]
+    assert "no training run" in found.absent[0]
+
+
+def test_without_torch_the_teacher_is_missing_and_the_reason_is_told(
+    belief_bundle, blind, monkeypatch
+):
+    monkeypatch.setattr(entrants, "find_spec", lambda _: None)
+    found = entrants.gather(belief_bundle.path, blind)
+    assert len(found.walkers) == 2 and found.absent == (entrants.NO_TORCH,)
+
+
+def test_a_blind_bundle_is_judged_alone_by_its_own_trials(blind, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "TRIALS", (STAIRS,))
+    told = judged(blind, tmp_path / "blind.json")
+    (cell,) = told["cells"]
+    assert (cell["policy"], cell["regime"], cell["height_m"]) == ("tiny_blind", "blind", 0.1)
+
+
+def test_a_training_under_way_shows_its_student_as_it_is(belief_run, belief_bundle, monkeypatch):
+    def export(source: Path, folder: Path, name: str) -> None:
+        assert (source, name) == (belief_run, belief_run.name)
+        shutil.copytree(belief_bundle.path, folder, dirs_exist_ok=True)
+
+    monkeypatch.setattr(teacher_walker, "export", export)
+    (student,) = entrants.gather(belief_run, None).walkers
+    assert student.sight is None and student.contract.gate_size == 96
+
+
+def test_a_training_without_a_student_shows_its_teacher(belief_run, blind, tmp_path):
+    for name in ("run.yaml", "checkpoint.pt"):
+        (tmp_path / name).write_bytes((belief_run / name).read_bytes())
+    found = entrants.gather(tmp_path, blind)
+    assert [walker.sight for walker in found.walkers] == ["truth", "blind"]
+    with pytest.raises(ConfigurationError, match="no student yet"):
+        entrants.gather(tmp_path, None)
+
+
+class Statue:
+    """Stands, and knows nothing."""
+
+    name, sight = "statue", None
+
+    def __init__(self, model: bundle.Bundle) -> None:
+        self.contract = model.contract
+
+    def begin(self, course, heights) -> None:
+        self.course = course
+
+    def act(self, sensed, command, scans) -> Answer:
+        count, none = self.course.count, np.empty((self.course.count, 0))
+        return Answer(np.tile(robot.STAND_POSE, (count, 1)), np.zeros((count, 12)), none, none)
+
+
+class Carried(Statue):
+    """Half of it is put down at the end of its lane, the other half on its back."""
+
+    def act(self, sensed, command, scans) -> Answer:
+        if self.course.step == 20:
+            half = self.course.count // 2
+            self.course.physics.base_position[:half, 0] = self.course.ends[:half] + 0.5
+            self.course.physics.base_position[:half, 2] += 8 * self.course.trial.size
+            self.course.physics.orientation[half:] = [0.0, 1.0, 0.0, 0.0]
+        return super().act(sensed, command, scans)
+
+
+def test_who_stands_arrives_nowhere_and_does_not_fall(belief_bundle):
+    stairs = replace(STAIRS, time=1.2)
+    (cell,) = belief_evaluate.evaluate(Statue(belief_bundle), stairs, 2, 0, REGIMES[:1])
+    assert (cell.success, cell.survival, cell.foot_strikes) == (0.0, 1.0, 0.0)
+    assert cell.velocity_error == pytest.approx(0.6, abs=0.05)
+    assert np.isnan(cell.gate) and np.isnan(cell.heights_believed_error)
+
+
+def test_a_trial_ends_when_all_have_arrived_or_fallen(belief_bundle):
+    walker = Carried(belief_bundle)
+    stairs = replace(STAIRS, time=5.0)
+    (cell,) = belief_evaluate.evaluate(walker, stairs, 4, 0, REGIMES[:1])
+    assert (cell.success, cell.survival) == (0.5, 0.5)
+    assert walker.course.step == 21 < walker.course.steps
+
+
+def test_the_gate_is_swept_over_noise_that_rises(belief_bundle, monkeypatch):
+    levels = (0.0, 0.5, 1.5)
+    cells = gate_sweep.sweep(BundleWalker(belief_bundle), 2, 0, levels, STAIRS)
+    assert [cell.regime for cell in cells] == ["noise 0", "noise 0.5", "noise 1.5"]
+    wrong = [cell.heights_seen_error for cell in cells]
+    assert wrong[0] < 0.3 * wrong[1] < 0.3 * wrong[2]
+
+
+def test_the_command_draws_the_gate_over_noise(belief_bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(gate_sweep.sweep, "__defaults__", (0, gate_sweep.LEVELS, STAIRS))
+    told = judged(belief_bundle.path, tmp_path / "seeing.json", "--gate", "--alone")
+    assert len(told["gate"]) == len(gate_sweep.LEVELS) and not told["cells"]
+    assert (tmp_path / "seeing_gate.png").stat().st_size > 5_000
+
+
+def test_the_level_of_the_noise_is_the_factor_of_the_curriculum(belief_bundle):
+    looks = [Perception(f"{f}", PERCEPTIONS["offset"], f) for f in (0.5, 1.0)]
+    half, whole = belief_evaluate.evaluate(BundleWalker(belief_bundle), FLAT, 8, 0, looks)
+    assert half.heights_seen_error == pytest.approx(0.5 * whole.heights_seen_error, rel=0.4)
