@@ -107,7 +107,7 @@ GROUNDS = (
     Ground("stairs_down", share=3, easiest=0.03, hardest=0.25),
     Ground("blocks", share=2, easiest=0.03, hardest=0.22),
     Ground("gaps", share=3, easiest=0.05, hardest=0.32),
-    Ground("stepping_stones", share=3, easiest=0.03, hardest=0.25),
+    Ground("stepping_stones", share=3, easiest=0.08, hardest=0.25),
 )
 
 
