@@ -1,6 +1,5 @@
 """The belief node through DDS: what it believes, what it waits for, what it does not believe."""
 
-import bundles
 import feed
 import numpy as np
 import pytest
@@ -81,23 +80,6 @@ class Believer:
 
     def refusal(self) -> str:
         return self.probe.value("/belief", "last_refusal")
-
-
-@pytest.fixture
-def probe():
-    probe = Probe(DOMAIN)
-    yield probe
-    probe.close()
-
-
-@pytest.fixture(scope="module")
-def blind(tmp_path_factory):
-    return bundles.write_blind(tmp_path_factory.mktemp("bundle") / "blind")
-
-
-@pytest.fixture(scope="module")
-def seeing(tmp_path_factory):
-    return bundles.write_seeing(tmp_path_factory.mktemp("bundle") / "seeing")
 
 
 @pytest.fixture(scope="module")

@@ -95,18 +95,6 @@ def groups(markers: MarkerArray) -> list[str]:
     return [marker.ns for marker in markers.markers]
 
 
-@pytest.fixture
-def probe():
-    probe = Probe(DOMAIN)
-    yield probe
-    probe.close()
-
-
-@pytest.fixture(scope="module")
-def seeing(tmp_path_factory):
-    return bundles.write_seeing(tmp_path_factory.mktemp("bundle") / "seeing")
-
-
 @pytest.fixture(scope="module")
 def common(tmp_path_factory, seeing):
     probe = Probe(SHARED_DOMAIN)

@@ -4,7 +4,7 @@ import signal
 
 import numpy as np
 import pytest
-from probe import PATIENCE, Probe, free_domains, running
+from probe import PATIENCE, free_domains, running
 from sensor_msgs.msg import Imu, JointState
 from world import STEP, World
 
@@ -13,13 +13,6 @@ from ts_locomotion_msgs.msg import Mode
 
 (DOMAIN,) = free_domains(1)
 NODE = "/go2_bridge"
-
-
-@pytest.fixture
-def probe():
-    probe = Probe(DOMAIN)
-    yield probe
-    probe.close()
 
 
 @pytest.fixture

@@ -77,13 +77,6 @@ class Perception:
         )
 
 
-@pytest.fixture
-def probe():
-    probe = Probe(DOMAIN)
-    yield probe
-    probe.close()
-
-
 @pytest.fixture(scope="module")
 def common(tmp_path_factory):
     """A node that many tests use one after the other, which starts quicker than one for each."""

@@ -46,13 +46,6 @@ class Policy:
         return self.probe.until(lambda: len(self.targets) > count)
 
 
-@pytest.fixture
-def probe():
-    probe = Probe(DOMAIN)
-    yield probe
-    probe.close()
-
-
 @pytest.fixture(scope="module")
 def common(tmp_path_factory):
     probe = Probe(SHARED_DOMAIN)

@@ -28,13 +28,6 @@ STAND = unitree.LowCmd(
 )
 
 
-@pytest.fixture
-def probe():
-    probe = Probe(DOMAIN)
-    yield probe
-    probe.close()
-
-
 class Robot:
     """The simulator's low-level topics as a bridge sees them."""
 
