@@ -46,9 +46,10 @@ train: ## train a policy: TASK=go2_ts ARGS="..."
 	$(SETUP) run train
 	@$(BIN)/ts-train $(TASK) --bundle models/$(TASK) $(ARGS)
 
-eval: ## score a bundle: MODEL=go2_ts N=100 ARGS="..."
+eval: ## score a bundle: MODEL=go2_belief N=100 ARGS="..."; GRAPH=1: one cell through the real nodes
 	$(SETUP) run train
-	@$(BIN)/ts-eval $(if $(wildcard $(MODEL)),$(MODEL),models/$(MODEL)) $(if $(N),--n $(N)) $(ARGS)
+	@$(BIN)/ts-eval $(if $(filter-out 0,$(GRAPH)),--graph) \
+		$(if $(wildcard $(MODEL)),$(MODEL),models/$(MODEL)) $(if $(N),--n $(N)) $(ARGS)
 
 bench: ## measure the core and the graph, into out/bench: ARGS="..."
 	$(SETUP) run

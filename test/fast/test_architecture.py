@@ -17,6 +17,7 @@ INSIDE = {
     "core": set(),
     "simulation": {"core"},
     "training": {"core", "simulation"},
+    "evaluation": {"core", "simulation", "training", "bringup", "demo"},
     "bringup": {"core"},
     "demo": {"core", "bringup"},
     "bench": {"core", "bringup", "demo", "simulation"},

@@ -266,10 +266,10 @@ def _phase(status: DiagnosticStatus) -> str:
     return next((item.value for item in status.values if item.key == "state"), "")
 
 
-def main() -> None:
+def main(kind: type[CourseNode] = CourseNode) -> None:
     """Entry point."""
     rclpy.init()
-    node = CourseNode()
+    node = kind()
     try:
         outcome = node.run().value
     except GraphError as problem:

@@ -1,0 +1,217 @@
+"""`ts-eval --graph`: one cell of a table through the real nodes in lockstep, beside the pipeline.
+
+Each run of the graph walks one terrain seed of the cell; the pipeline walks the same seeds and
+more, with the robot and the physics of the simulator node. They agree when Fisher's exact test
+does not tell their shares of success apart. What a tick computes is compared elsewhere, number
+for number: test/ros/test_pipeline_parity.py.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import yaml
+
+from ts_locomotion import bundle, rotation
+from ts_locomotion.bringup import graph, process
+from ts_locomotion.bringup.graph import NodeSpec
+from ts_locomotion.demo import lane
+from ts_locomotion.demo.course import FALLEN_TILT
+from ts_locomotion.demo.main import walk
+from ts_locomotion.demo.recording import Recording
+from ts_locomotion.errors import ConfigurationError, LocomotionError
+from ts_locomotion.evaluation.agreement import SIGNIFICANCE, fisher
+from ts_locomotion.modes import Mode
+from ts_locomotion.simulation import scene, terrain
+from ts_locomotion.simulation.height_noise import PERCEPTIONS
+from ts_locomotion.simulation.randomization import Domain
+from ts_locomotion.simulation.robot_simulator import RobotOptions, make_ground
+from ts_locomotion.training import belief_evaluate
+from ts_locomotion.training.belief_evaluate import Perception, SeeingCell
+from ts_locomotion.training.course import AFTER, Trial, wilson
+from ts_locomotion.training.walkers import BundleWalker
+
+MIDDLE = 2.0
+"""Where on its lane a robot loses its map when that is killed [m]."""
+FOREVER = 1000.0
+MAPS: Mapping[str, Mapping[str, float]] = {
+    "clean": {},
+    "delayed": {"map_delay": 0.3},
+    "blank": {"map_rate": 0.0},
+    "killed": {"map_cut_from": MIDDLE, "map_cut_to": FOREVER},
+}
+"""Perceptions that the simulator node can make: its parameters."""
+NOMINAL_ROBOT = Domain(
+    friction=(scene.FOOT_FRICTION, scene.FOOT_FRICTION),
+    added_mass=(0.0, 0.0),
+    com_shift=0.0,
+    stiffness_scale=(1.0, 1.0),
+    damping_scale=(1.0, 1.0),
+    friction_loss=(0.0, 0.0),
+    armature=(scene.ARMATURE, scene.ARMATURE),
+)
+COLUMNS = ("how", "n", "success", "95 % interval", "survival")
+
+
+class Lane(NamedTuple):
+    """A terrain of a cell as the bring-up names it."""
+
+    terrain: str
+    height: float
+    difficulty: float
+
+    def end(self, seed: int) -> float:
+        """Where a robot has crossed it [m]."""
+        ground = make_ground(RobotOptions(self.terrain, self.difficulty, seed))
+        return ground.bounds[1] - AFTER + 0.3
+
+
+class Walked(NamedTuple):
+    """How one run of the graph ended, and its mean |v_x - commanded| [m/s]."""
+
+    arrived: bool
+    fell: bool
+    error: float
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; exit status 1 when graph and pipeline do not agree."""
+    options = _parser().parse_args(arguments)
+    try:
+        place = lane_of(options.terrain, options.height)
+        model = bundle.load(options.bundle)
+        walked = [_run(options, place, options.seed + index) for index in range(options.n)]
+    except LocomotionError as error:
+        print(f"ts-eval: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("ts-eval: interrupted", file=sys.stderr)
+        return 130
+    expected = _pipeline(BundleWalker(model), place, options)
+    told = compare(walked, expected)
+    print(told["table"])
+    out = options.out or Path("out/eval") / f"{options.bundle.resolve().name}_graph.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({n: v for n, v in told.items() if n != "table"}, indent=1) + "\n")
+    return 0 if told["agrees"] else 1
+
+
+def lane_of(name: str, height: float) -> Lane:
+    """The lane of a terrain and its height; raises ConfigurationError for one without."""
+    if name not in terrain.KINDS:
+        raise ConfigurationError(f"unknown terrain {name!r}; valid: {', '.join(terrain.KINDS)}")
+    kind = terrain.KINDS[name]
+    span = kind.hardest - kind.easiest
+    difficulty = (height - kind.easiest) / span if span else 0.0
+    if not -1e-9 <= difficulty <= 1 + 1e-9:
+        raise ConfigurationError(
+            f"{name} of {height} m: the simulator makes {kind.easiest} to {kind.hardest} m"
+        )
+    return Lane(name, height, float(np.clip(difficulty, 0.0, 1.0)))
+
+
+def judge(recording: Recording, end: float) -> Walked:
+    """What a recording of a run tells; what happens beyond the end of the lane does not count."""
+    beyond = recording.position[:, 0] > end
+    begins = recording.mode == Mode.WALK
+    first = int(begins.argmax()) if begins.any() else len(begins)
+    last = int(beyond.argmax()) if beyond.any() else len(beyond)
+    on_lane = slice(first, last)
+    tilted = rotation.tilt(recording.orientation[on_lane]) > FALLEN_TILT
+    fell = bool((tilted | (recording.mode[on_lane] == Mode.DAMP)).any())
+    error = np.abs(recording.velocity[on_lane, 0] - lane.SPEED)
+    return Walked(
+        bool(beyond.any()) and not fell, fell, float(error.mean()) if error.size else float("nan")
+    )
+
+
+def compare(walked: list[Walked], expected: SeeingCell) -> dict:
+    """Both shares of success, and whether they agree."""
+    wins, count = sum(run.arrived for run in walked), len(walked)
+    p = fisher(wins, count, round(expected.success * expected.n), expected.n)
+    seen = {
+        "policy": expected.policy,
+        "terrain": expected.terrain,
+        "height_m": expected.height_m,
+        "regime": expected.regime,
+        "n": count,
+        "seeds": (expected.seeds[0], expected.seeds[0] + count - 1),
+        "success": wins / count,
+        "ci": wilson(wins, count),
+        "survival": 1.0 - sum(run.fell for run in walked) / count,
+        "velocity_error": float(np.mean([run.error for run in walked])),
+    }
+    rule = f"Fisher's exact test, p >= {SIGNIFICANCE}"
+    pipeline = {name: getattr(expected, name) for name in seen}
+    cells = [{"how": "graph"} | seen, {"how": "pipeline"} | pipeline]
+    agrees = p >= SIGNIFICANCE
+    lines = ["".join(f"{name:>16}" for name in COLUMNS)]
+    lines += [
+        f"{c['how']:>16}{c['n']:>16}{c['success']:>16.3f}"
+        f"{'{:.3f}..{:.3f}'.format(*c['ci']):>16}{c['survival']:>16.3f}"
+        for c in cells
+    ]
+    lines.append(f"{'agree' if agrees else 'DO NOT AGREE'}: p = {p:.3f} ({rule})")
+    return {"cells": cells, "p": p, "rule": rule, "agrees": agrees, "table": "\n".join(lines)}
+
+
+def _run(options: argparse.Namespace, place: Lane, seed: int) -> Walked:
+    """Bring the graph up, walk the lane of a seed, and take it down again."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        parameters = {"/simulator": {"ros__parameters": dict(MAPS[options.regime])}}
+        (folder / "map.yaml").write_text(yaml.safe_dump(parameters))
+        given = {
+            "policy": str(options.bundle.resolve()),
+            "terrain": place.terrain,
+            "difficulty": repr(place.difficulty),
+            "seed": str(seed),
+            "pace": "lockstep",
+            "paused": "true",
+            "visualization": "false",
+            "parameters": str(folder / "map.yaml") if MAPS[options.regime] else "",
+        }
+        file = folder / "recording.npz"
+        specs = graph.describe(given, process.share_folder())
+        walk((*specs, _driver(options.time, file)), folder / "graph.log")
+        if not file.is_file():
+            told = (folder / "graph.log").read_text()[-1000:]
+            raise ConfigurationError(f"the lane of seed {seed} was not walked:\n{told}")
+        walked = judge(Recording.load(file), place.end(seed))
+    how = "arrived" if walked.arrived else "fell" if walked.fell else "did not arrive"
+    print(f"graph, seed {seed}: {how}", file=sys.stderr, flush=True)
+    return walked
+
+
+def _driver(time: float, output: Path) -> NodeSpec:
+    settings = {"duration": time, "lockstep": True, "output": str(output), "use_sim_time": True}
+    return NodeSpec("lane_node", "course", parameters=settings, required=True)
+
+
+def _pipeline(walker: BundleWalker, place: Lane, options: argparse.Namespace) -> SeeingCell:
+    trial = Trial(
+        place.terrain, place.terrain, place.height, time=options.time, domain=NOMINAL_ROBOT
+    )
+    look = Perception(options.regime, PERCEPTIONS[options.regime])
+    count = max(options.n, options.pipeline_n)
+    (cell,) = belief_evaluate.evaluate(walker, trial, count, options.seed, [look], scene.ROBOT)
+    return cell
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("ts-eval --graph", description=__doc__)
+    parser.add_argument("bundle", type=Path, help="as models/go2_belief")
+    parser.add_argument("--terrain", default="stairs_up", help="of the cell")
+    parser.add_argument("--height", type=float, default=0.15, help="its size [m]")
+    parser.add_argument("--regime", default="clean", choices=MAPS, help="perception of the cell")
+    parser.add_argument("--n", type=int, default=5, help="runs of the graph")
+    parser.add_argument("--pipeline-n", type=int, default=50, help="robots of the pipeline")
+    parser.add_argument("--seed", type=int, default=0, help="first terrain seed")
+    parser.add_argument("--time", type=float, default=12.0, help="to walk the lane in [s]")
+    parser.add_argument("--out", type=Path, help="default: out/eval/<name>_graph.json")
+    return parser

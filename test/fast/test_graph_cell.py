@@ -1,0 +1,101 @@
+"""A cell through the real nodes: what is asked of the graph, how a run is judged and compared."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import runs
+
+from ts_locomotion.demo import course, lane
+from ts_locomotion.demo.course import Sight
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.evaluation import graph_cell
+from ts_locomotion.evaluation.agreement import fisher
+from ts_locomotion.evaluation.graph_cell import Walked, compare, judge, lane_of
+from ts_locomotion.modes import Mode
+from ts_locomotion.simulation import commands, terrain
+from ts_locomotion.simulation.commands import CommandRanges
+from ts_locomotion.simulation.height_noise import PERCEPTIONS
+from ts_locomotion.simulation.map_sensor import MapOptions
+from ts_locomotion.simulation.robot_simulator import RobotOptions, make_ground
+from ts_locomotion.training.belief_evaluate import SeeingCell
+
+ON_ITS_BACK = np.array([0.0, 1.0, 0.0, 0.0])
+
+
+def test_fishers_test_is_that_of_the_textbook():
+    assert fisher(3, 4, 1, 4) == pytest.approx(0.4857, abs=1e-4)
+    assert fisher(10, 10, 0, 10) == pytest.approx(2 / 184756, rel=1e-6)
+    assert fisher(5, 5, 50, 50) == fisher(0, 5, 0, 50) == 1.0
+
+
+def test_the_simulator_builds_the_ground_that_the_pipeline_walks():
+    for name, height in (("stairs_up", 0.15), ("gaps", 0.25), ("flat", 0.0)):
+        place = lane_of(name, height)
+        ground = make_ground(RobotOptions(place.terrain, place.difficulty, 3))
+        walked = terrain.make(name, height, seed=3, stream="eval")
+        assert ground.centres == pytest.approx(walked.centres), name
+        assert place.end(3) == pytest.approx(walked.bounds[1] - 1.7), name
+
+
+def test_a_height_or_terrain_that_the_simulator_does_not_make_is_refused():
+    with pytest.raises(ConfigurationError, match=r"makes 0.03 to"):
+        lane_of("stairs_up", 0.9)
+    with pytest.raises(ConfigurationError, match=r"valid: .*gaps"):
+        lane_of("lava", 0.1)
+
+
+def test_every_perception_of_the_graph_is_one_of_the_pipeline_made_of_map_parameters():
+    known = {f"map_{field.name}" for field in fields(MapOptions)}
+    assert set(graph_cell.MAPS) <= set(PERCEPTIONS)
+    for name, parameters in graph_cell.MAPS.items():
+        assert set(parameters) <= known, name
+
+
+def test_the_driver_asks_for_what_the_pipeline_is_asked_for():
+    stand, walk = lane.legs(7.0)
+    assert stand.mode == Mode.STAND and walk.duration == 7.0
+    for yaw in (-0.9, -0.2, 0.0, 0.1, 0.7):
+        turned = np.array([np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)])
+        sight = Sight(0.0, np.array([1.0, 0.4, 0.3]), turned, Mode.WALK, True, False)
+        v_x, v_y, w_z = course.steer(walk.command, sight, lane.STEERING)
+        asked = np.array([[lane.SPEED, 0.0, 0.0]])
+        (held,) = commands.hold_heading(CommandRanges(), asked, np.array([yaw]))
+        assert (v_x, v_y) == (lane.SPEED, 0.0) and w_z == pytest.approx(held)
+
+
+def test_a_run_is_judged_up_to_the_end_of_its_lane():
+    run = runs.straight(seconds=4.0, speed=0.5)
+    assert judge(run, end=1.5) == Walked(True, False, pytest.approx(0.1))
+    assert judge(run, end=3.0)[:2] == (False, False)
+    for moment, expected in ((-1, (True, False)), (100, (False, True))):
+        orientation = run.orientation.copy()
+        orientation[moment] = ON_ITS_BACK
+        assert judge(replace(run, orientation=orientation), end=1.5)[:2] == expected
+
+
+def test_damping_on_the_lane_is_a_fall():
+    run = runs.straight(seconds=4.0)
+    mode = run.mode.copy()
+    mode[120:] = int(Mode.DAMP)
+    assert judge(replace(run, mode=mode), end=1.5)[:2] == (False, True)
+
+
+def cell(success: float) -> SeeingCell:
+    interval, nothing = (0.0, 1.0), float("nan")
+    return SeeingCell(
+        *("go2", "stairs_up", 0.15, "clean", 50, (0, 49), success, interval, 1.0),
+        *(0.1, 5.0, 0.0, nothing, nothing, nothing),
+    )
+
+
+def test_graph_and_pipeline_agree_unless_chance_cannot_explain_the_difference():
+    fell, arrived = Walked(False, True, 0.3), Walked(True, False, 0.1)
+    assert compare([arrived] * 5, cell(0.98))["agrees"]
+    assert compare([arrived] * 4 + [fell], cell(0.98))["agrees"]
+    told = compare([fell] * 5, cell(0.98))
+    assert not told["agrees"] and told["p"] < 0.001
+    graph, pipeline = told["cells"]
+    assert (graph["n"], graph["success"], graph["survival"]) == (5, 0.0, 0.0)
+    assert (pipeline["n"], pipeline["success"]) == (50, 0.98)
+    assert "DO NOT AGREE" in told["table"]
