@@ -364,3 +364,10 @@ def test_a_state_is_never_changed_in_place():
     modes.request(dog.state, Mode.WALK, dog.facts, LIMITS)
     modes.tick(dog.state, dog.facts, LIMITS)
     assert vars(before) == vars(dog.state)
+
+
+def test_it_may_stand_up_at_the_very_first_state():
+    dog = Robot()
+    assert dog.ask(Mode.STAND) is None
+    dog.step(STEP)
+    assert (dog.state.mode, dog.state.fault) == (Mode.STAND, False)
