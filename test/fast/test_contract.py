@@ -1,8 +1,10 @@
 """A contract refuses what it cannot mean, however it comes about, by the name of the field."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 from bundles import write_blind
 
 from ts_locomotion import bundle, contract
@@ -51,3 +53,10 @@ def test_limits_are_two_numbers(tiny):
 def test_a_contract_in_the_making_is_checked_too(tiny, field, value):
     with pytest.raises(BundleMismatch, match=field):
         replace(tiny, **{field: value})
+
+
+def test_a_bundle_without_networks_is_none(tmp_path: Path):
+    file = write_blind(tmp_path) / bundle.CONTRACT_FILE
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"files": {}}))
+    with pytest.raises(BundleMismatch, match="files"):
+        bundle.read_contract(tmp_path)

@@ -63,10 +63,15 @@ def test_it_walks_on_fresh_targets_holds_stale_ones_and_then_damps_for_good(prob
     assert world.ask(Mode.STAND).accepted
 
 
-def test_a_fallen_robot_is_damped_and_the_mode_says_why(probe, world):
-    world.walk().run(0.04, policy=False, tilt=1.2)
+@pytest.mark.parametrize(
+    ("tilt", "reason"), [(1.2, "tilt 1.20 rad"), (np.nan, "orientation not finite")]
+)
+def test_a_robot_that_fell_or_feels_nonsense_is_damped_and_the_mode_says_why(
+    probe, world, tilt, reason
+):
+    world.walk().run(0.04, policy=False, tilt=tilt)
     assert not world.command.kp.any()
-    assert probe.until(lambda: "tilt 1.20 rad" in world.modes[-1].reason)
+    assert probe.until(lambda: reason in world.modes[-1].reason)
 
 
 @pytest.mark.parametrize(
