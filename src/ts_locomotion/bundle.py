@@ -20,7 +20,7 @@ from ts_locomotion.contract import (
     mismatch,
     to_mapping,
 )
-from ts_locomotion.errors import BundleMismatch, InvalidInput
+from ts_locomotion.errors import BundleMismatch, ConfigurationError, InvalidInput
 
 CONTRACT_FILE = "contract.yaml"
 
@@ -72,6 +72,19 @@ def load(path: Path | str) -> Bundle:
         contract,
         Network("belief.onnx", contents["belief.onnx"], *belief_ports(contract)),
         Network("policy.onnx", contents["policy.onnx"], *policy_ports(contract)),
+    )
+
+
+def find(name: str, models: Path) -> Path:
+    """The folder of a bundle, given its path or its name among the shipped ones in `models`."""
+    given = Path(name).expanduser()
+    if (given / CONTRACT_FILE).is_file():
+        return given
+    if (models / name / CONTRACT_FILE).is_file():
+        return models / name
+    known = sorted(path.parent.name for path in models.glob(f"*/{CONTRACT_FILE}"))
+    raise ConfigurationError(
+        f"no model bundle '{name}': neither a folder with {CONTRACT_FILE} nor one of {known}"
     )
 
 

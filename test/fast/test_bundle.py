@@ -10,7 +10,7 @@ import yaml
 from bundles import write_blind, write_seeing
 
 from ts_locomotion import bundle, contract, robot
-from ts_locomotion.errors import BundleMismatch, InvalidInput
+from ts_locomotion.errors import BundleMismatch, ConfigurationError, InvalidInput
 
 
 def edit(folder: Path, change) -> Path:
@@ -186,3 +186,12 @@ def test_the_written_contract_says_where_it_comes_from(tmp_path):
     values = yaml.safe_load((write_blind(tmp_path) / "contract.yaml").read_text())
     assert values["training"]["command"] == "test"
     assert list(values)[:2] == ["format_version", "name"]
+
+
+def test_a_bundle_is_found_by_its_folder_or_by_its_name_among_the_shipped(tmp_path):
+    shipped = write_blind(tmp_path / "models" / "shipped")
+    own = write_seeing(tmp_path / "own")
+    assert bundle.find("shipped", tmp_path / "models") == shipped
+    assert bundle.find(str(own), tmp_path / "models") == own
+    with pytest.raises(ConfigurationError, match=r"'own'.*\['shipped'\]"):
+        bundle.find("own", tmp_path / "models")

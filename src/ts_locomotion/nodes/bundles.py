@@ -5,9 +5,8 @@ from pathlib import Path
 from ament_index_python import PackageNotFoundError, get_package_share_directory
 
 from ts_locomotion import bundle
-from ts_locomotion.bundle import CONTRACT_FILE, Bundle
+from ts_locomotion.bundle import Bundle
 from ts_locomotion.contract import Contract
-from ts_locomotion.errors import ConfigurationError
 
 
 def load(name: str) -> Bundle:
@@ -22,16 +21,7 @@ def contract(name: str) -> Contract:
 
 def bundle_folder(name: str) -> Path:
     """The folder of a model bundle, given its path or its name among the shipped ones."""
-    given = Path(name).expanduser()
-    if (given / CONTRACT_FILE).is_file():
-        return given
-    shipped = _share() / "models"
-    if (shipped / name / CONTRACT_FILE).is_file():
-        return shipped / name
-    known = sorted(path.parent.name for path in shipped.glob(f"*/{CONTRACT_FILE}"))
-    raise ConfigurationError(
-        f"no model bundle '{name}': neither a folder with {CONTRACT_FILE} nor one of {known}"
-    )
+    return bundle.find(name, _share() / "models")
 
 
 def _share() -> Path:
