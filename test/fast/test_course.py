@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from ts_locomotion import rotation
-from ts_locomotion.demo import course
+from ts_locomotion.demo import course, main
 from ts_locomotion.demo.course import Driver, Outcome, Sight, Steering
 from ts_locomotion.modes import Mode
+from ts_locomotion.simulation.courses import COURSES
+from ts_locomotion.simulation.terrain import course as make_course
 
 
 @dataclass
@@ -86,10 +88,29 @@ def test_no_velocity_is_asked_for_before_the_robot_walks():
         puppet.obey(order)
 
 
-def test_crossing_ends_where_the_course_ends():
+@pytest.mark.parametrize("terrain", course.COURSE_ENDS)
+def test_crossing_ends_where_the_course_ends(terrain: str):
     puppet = Puppet()
-    drive(Driver(course.legs("course", 100.0)), puppet)
-    assert course.COURSE_END <= puppet.position[0] < course.COURSE_END + 0.2
+    drive(Driver(course.legs(terrain, 100.0)), puppet)
+    end = course.COURSE_ENDS[terrain]
+    assert end <= puppet.position[0] < end + 0.2
+
+
+@pytest.mark.parametrize("terrain", COURSES)
+@pytest.mark.parametrize("seed", range(20))
+def test_a_course_ends_on_its_last_flat_stretch_with_room_to_stop(terrain: str, seed: int):
+    ground = make_course(COURSES[terrain], seed)
+    around = ground.height(np.arange(course.COURSE_ENDS[terrain] - 0.3, ground.bounds[1], 0.01), 0)
+    assert np.ptp(around) == 0.0
+    assert len(around) > 80
+
+
+def test_every_course_can_be_walked_in_the_time_that_the_demonstration_gives_it():
+    given = main.parse([]).duration
+    for terrain in COURSES:
+        puppet = Puppet()
+        drive(Driver(course.legs(terrain, 0.75 * given)), puppet)
+        assert puppet.position[0] >= course.COURSE_ENDS[terrain]
 
 
 @pytest.mark.parametrize("duration", [0.0, 1.0, 7.0, 25.0])

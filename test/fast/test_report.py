@@ -4,12 +4,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import bundles
 import numpy as np
 import pytest
 from PIL import Image
-from runs import straight
+from runs import seeing, straight
 
-from ts_locomotion.demo import ground, main, picture, plot, report
+from ts_locomotion import bundle
+from ts_locomotion.demo import camera, ground, main, picture, plot, report
 from ts_locomotion.demo.logbook import Logbook, Motion
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.modes import Mode
@@ -85,8 +87,8 @@ def test_the_table_names_every_leg_and_the_falls():
     assert "belief 4" in text
 
 
-def test_a_recording_is_read_back_as_it_was_written(tmp_path: Path):
-    run = straight()
+@pytest.mark.parametrize("run", [straight(), seeing()], ids=["blind", "seeing"])
+def test_a_recording_is_read_back_as_it_was_written(run: Recording, tmp_path: Path):
     run.save(tmp_path / "deep" / "run.npz")
     again = Recording.load(tmp_path / "deep" / "run.npz")
     for name, value in vars(run).items():
@@ -137,7 +139,7 @@ def test_plot_and_film_are_written_and_show_something(tmp_path: Path):
         assert image.width > 800
     assert picture.film(run, tmp_path / "walk.gif") < picture.LARGEST_FILE
     with Image.open(tmp_path / "walk.gif") as film:
-        assert film.size == (picture.WIDTH, picture.HEIGHT)
+        assert film.size == (camera.WIDTH, camera.HEIGHT)
         assert getattr(film, "n_frames", 1) == 20
         colours = film.convert("RGB").getcolors(1 << 20)
         assert colours is not None and len(colours) > 20
@@ -154,6 +156,21 @@ def test_the_exit_status_tells_a_fall_and_an_unhealthy_graph(
     assert main.tell(replace(straight(1.0), **change), options, {}, tmp_path) == status
     assert json.loads((tmp_path / "report.json").read_text())["seed"] == 4
     assert "falls" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("write", "terrain"),
+    [(bundles.write_blind, "course"), (bundles.write_seeing, "obstacle_course")],
+)
+def test_who_sees_walks_the_obstacle_course_unless_told_otherwise(write, terrain, tmp_path: Path):
+    contract = bundle.read_contract(write(tmp_path))
+    chosen, told = main.parse([]), main.parse(["--terrain", "flat"])
+    for options in (chosen, told):
+        main.suit(options, contract)
+        course = main.course_spec(options, tmp_path / "recording.npz").parameters
+        assert course["terrain"] == main.graph_arguments(options)["terrain"] == options.terrain
+        assert course["sees"] is contract.exteroception
+    assert (chosen.terrain, told.terrain) == (terrain, "flat")
 
 
 def test_a_film_that_would_be_too_large_leaves_pictures_out(

@@ -83,7 +83,7 @@ def test_in_real_time_it_writes_report_plot_film_and_log(bundle: Path, tmp_path:
 
 def test_a_policy_that_does_not_exist_is_named_and_fails(tmp_path: Path):
     ended = demo(tmp_path / "out", "--policy", "nowhere")
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "nowhere" in ended.stderr
 
 

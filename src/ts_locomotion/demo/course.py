@@ -24,8 +24,8 @@ SETTLE = 3.0
 """Standing before the first step: the simulator's gantry lowers the robot meanwhile [s]."""
 FALLEN_TILT = 1.0
 """A base tilted further than this lies on its side [rad]."""
-COURSE_END = 14.5
-"""Where the last flat stretch of the course terrain is reached [m]."""
+COURSE_ENDS = {"course": 14.5, "obstacle_course": 15.8}
+"""Where the last flat stretch of a course has been reached, whatever the seed [m]."""
 
 
 class Leg(NamedTuple):
@@ -90,8 +90,9 @@ def legs(terrain: str, duration: float) -> tuple[Leg, ...]:
     )
     halt = Leg("halt", Mode.WALK, duration=1.0)
     rest = max(0.0, duration - sum(leg.duration for leg in (*warm_up, halt)))
-    end = COURSE_END if terrain == "course" else float("inf")
-    cross = Leg(f"cross {terrain}", Mode.WALK, (0.5, 0.0, 0.0), rest, end, steered=True)
+    end = COURSE_ENDS.get(terrain, float("inf"))
+    name = f"cross {terrain.replace('_', ' ')}"
+    cross = Leg(name, Mode.WALK, (0.5, 0.0, 0.0), rest, end, steered=True)
     return (
         Leg("stand up", Mode.STAND, duration=SETTLE),
         *_within(duration, (*warm_up, cross, halt)),

@@ -1,7 +1,8 @@
 """ts-demo: the Go2 walks a course through the real graph, and the run is told, plotted and filmed.
 
 Brings the graph up as processes, lets the course node drive it, and writes report.json, run.png,
-walk.gif, recording.npz and graph.log. Exit status 0: walked without a fall, the graph healthy.
+walk.gif, recording.npz and graph.log, and belief.png for a policy that sees. Exit status 0: walked
+without a fall, the graph healthy.
 """
 
 import argparse
@@ -14,14 +15,17 @@ from typing import IO
 
 import psutil
 
+from ts_locomotion import bundle
 from ts_locomotion.bringup import graph, process
 from ts_locomotion.bringup.graph import NodeSpec
 from ts_locomotion.bringup.process import ProcessGraph
-from ts_locomotion.demo import picture, plot, report
+from ts_locomotion.contract import Contract
+from ts_locomotion.demo import belief_plot, picture, plot, report
 from ts_locomotion.demo.recording import Recording
-from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.errors import BundleMismatch, ConfigurationError
 
 COURSE = "course"
+SEEN_TERRAIN, FELT_TERRAIN = "obstacle_course", "course"
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -78,9 +82,11 @@ def main() -> None:
     """Entry point of ts-demo."""
     options = parse(sys.argv[1:])
     output = Path(options.output)
+    share = process.share_folder()
     try:
-        specs = graph.describe(graph_arguments(options), process.share_folder())
-    except ConfigurationError as problem:
+        suit(options, bundle.read_contract(bundle.find(options.policy, share / "models")))
+        specs = graph.describe(graph_arguments(options), share)
+    except (ConfigurationError, BundleMismatch) as problem:
         print(f"ts-demo: {problem}", file=sys.stderr)
         sys.exit(2)
     output.mkdir(parents=True, exist_ok=True)
@@ -105,7 +111,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     """The options, all of which have defaults."""
     parser = argparse.ArgumentParser("ts-demo", description=__doc__)
     parser.add_argument("--duration", type=float, default=60.0, help="of walking, at most [s]")
-    parser.add_argument("--terrain", default="course", help=", ".join(graph.TERRAINS))
+    parser.add_argument(
+        "--terrain",
+        default="",
+        help=f"by default {SEEN_TERRAIN} for a policy that sees, {FELT_TERRAIN} for one that does"
+        f" not; one of {', '.join(graph.TERRAINS)}",
+    )
     parser.add_argument("--difficulty", default="0.5", help="of the terrain, from 0 to 1")
     parser.add_argument("--policy", default=graph.resolve({})["policy"], help="bundle or folder")
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
@@ -119,9 +130,16 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         default="0",
         help="1: reproducible, 0: in real time",
     )
+    parser.set_defaults(sees=False)
     options = parser.parse_args(words)
     options.lockstep = options.lockstep.lower() in ("1", "true", "yes", "on")
     return options
+
+
+def suit(options: argparse.Namespace, contract: Contract) -> None:
+    """Complete the options by what fits the policy."""
+    options.sees = contract.exteroception
+    options.terrain = options.terrain or (SEEN_TERRAIN if options.sees else FELT_TERRAIN)
 
 
 def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
@@ -148,6 +166,7 @@ def course_spec(options: argparse.Namespace, recording: Path) -> NodeSpec:
             "terrain": options.terrain,
             "duration": options.duration,
             "lockstep": options.lockstep,
+            "sees": options.sees,
             "output": str(recording),
             "use_sim_time": True,
         },
@@ -186,6 +205,8 @@ def tell(
     print(report.table(summary))
     title = f"{options.policy} on {options.terrain}, seed {options.seed}"
     plot.draw(recording, title, output / "run.png")
+    if recording.looked:
+        belief_plot.draw(recording, title, output / "belief.png")
     if not options.no_film:
         picture.film(recording, output / "walk.gif")
     print(f"\nwritten: {', '.join(sorted(str(path) for path in output.iterdir()))}")

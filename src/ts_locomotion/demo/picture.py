@@ -2,141 +2,75 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from ts_locomotion import robot, rotation
-from ts_locomotion.demo import body, ground
+from ts_locomotion.demo import body, dots
+from ts_locomotion.demo.camera import (
+    FOCAL_LENGTH,
+    HEIGHT,
+    SCALE,
+    WIDTH,
+    Camera,
+    Polygon,
+    pairs,
+    shaded,
+)
 from ts_locomotion.demo.recording import Recording
+from ts_locomotion.demo.stage import Stage
 from ts_locomotion.modes import Mode
 from ts_locomotion.robot import Array
 
-WIDTH, HEIGHT = 416, 240
-SCALE = 2
-"""Painted this much larger, then shrunk: smooth edges."""
-FRAMES_PER_SECOND = 10
+PERIOD, PERIOD_STEP = 0.1, 0.02
+"""Shortest time between two pictures, and how much it grows at a time for a smaller file [s]."""
 COLOURS = 64
-LARGEST_FILE = 4_000_000
-"""More bytes than this, and every second picture is left out."""
-
-EYE = np.array([-0.8, -1.75, 0.75])
-"""Where the camera is, seen from the robot [m]."""
-FOCAL_LENGTH = 1.45
-"""In heights of the picture."""
-REACH = 4.5
-"""Ground further from the robot than this is not drawn [m]."""
-TILE = 0.4
-LIGHT = np.array([-0.35, -0.5, 0.79])
-NEIGHBOUR = 0.8
-"""Every second box is lit less, so that steps are told apart from above."""
+LARGEST_FILE = 6_000_000
+"""In bytes; for less, there are fewer pictures."""
+TRIALS = 24
+"""Pictures from all over the run that tell its colours and how large a picture gets."""
 SKY_TOP, SKY_BOTTOM = (214, 226, 236), (244, 243, 238)
-PLAIN, RAISED = (205, 199, 184), (150, 170, 150)
 INK = (40, 44, 52)
-SHADOW = (30, 34, 40, 70)
-
-
-class Polygon(NamedTuple):
-    """Something flat to be painted; the farthest first."""
-
-    distance: float
-    points: list[tuple[float, float]]
-    colour: tuple[int, ...]
-
-
-class Camera:
-    """A pinhole that looks at a point from `EYE` beside it."""
-
-    def __init__(self, target: Array) -> None:
-        self.position = target + EYE
-        forward = -EYE / np.linalg.norm(EYE)
-        right = np.cross(forward, [0.0, 0.0, 1.0])
-        right /= np.linalg.norm(right)
-        self._axes = np.stack([right, np.cross(forward, right), forward], axis=1)
-
-    def project(self, points: Array) -> Array:
-        """Pixels right and down, and the depth [m]. Shape (..., 3) gives (..., 3)."""
-        seen = (points - self.position) @ self._axes
-        depth = np.maximum(seen[..., 2:], 0.05)
-        scale = FOCAL_LENGTH * HEIGHT * SCALE / depth
-        centre = np.array([WIDTH, HEIGHT * 1.05]) * SCALE / 2
-        return np.concatenate([centre + scale * seen[..., :2], depth], axis=-1)
-
-
-class Stage:
-    """The ground of a recording, cut into tiles and coloured once."""
-
-    def __init__(self, recording: Recording) -> None:
-        self.recording = recording
-        self._tiles = ground.tiles(recording, largest=TILE)
-        self._centres = self._tiles.corners.mean(axis=1)
-        self._colours = [
-            _shaded(_ground_colour(centre), normal * NEIGHBOUR ** (box % 2))
-            for centre, normal, box in zip(self._centres, *self._tiles[1:], strict=True)
-        ]
-
-    def polygons(self, camera: Camera, target: Array) -> Iterator[Polygon]:
-        """Tiles near the target that face the camera; the boxes stand beside each other."""
-        near = np.linalg.norm((self._centres - target)[:, :2], axis=1) < REACH
-        sight = camera.position - self._centres
-        facing = np.sum(sight * self._tiles.normals, axis=1) > 0
-        chosen = np.flatnonzero(near & facing)
-        away = np.linalg.norm((self.recording.box_centres - camera.position)[:, :2], axis=1)
-        chosen = chosen[np.argsort(-away[self._tiles.box[chosen]], kind="stable")]
-        for index, pixels in zip(chosen, camera.project(self._tiles.corners[chosen]), strict=True):
-            yield Polygon(float(pixels[:, 2].mean()), _pairs(pixels), self._colours[index])
-
-    def plain(self, camera: Camera, target: Array) -> Iterator[Polygon]:
-        """The chequered plane below everything."""
-        size = 2 * TILE
-        span = np.arange(-REACH, REACH, size)
-        x, y = np.meshgrid(*(np.floor(target[:2] / size) * size + span[:, None]).T, indexing="ij")
-        corners = np.zeros((x.size, 4, 3))
-        square = size * np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
-        corners[..., :2] = np.stack([x.ravel(), y.ravel()], axis=-1)[:, None] + square
-        for pixels, points in zip(camera.project(corners), corners, strict=True):
-            if (pixels[:, 2] > 0.3).all():
-                colour = _shaded(_ground_colour(points.mean(axis=0)), LIGHT)
-                yield Polygon(float(pixels[:, 2].mean()), _pairs(pixels), colour)
-
-    def shadows(self, camera: Camera, pose: tuple[Array, Array, Array]) -> Iterator[Polygon]:
-        """Where trunk and feet would touch the ground, were they lowered onto it."""
-        position, orientation, joint_positions = pose
-        feet = position + rotation.rotate(
-            orientation[None], robot.foot_position_in_base(joint_positions)
-        )
-        turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
-        circle = np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1)
-        ellipse = rotation.rotate(orientation[None], circle * [0.3, 0.13, 0.0])
-        for outline in (position + ellipse, *(foot + 0.05 * circle for foot in feet)):
-            outline[:, 2] = ground.height(self.recording, outline[:, 0], outline[:, 1])
-            yield Polygon(0.0, _pairs(camera.project(outline)), SHADOW)
 
 
 def film(recording: Recording, path: Path) -> int:
     """Write the run as a GIF; returns its size in bytes."""
-    pictures = [_reduced(picture) for picture in _pictures(recording)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    duration = 1000 // FRAMES_PER_SECOND
+    stage, targets = Stage(recording), _smooth_path(recording)
+
+    def pictures(indices: Array) -> list[Image.Image]:
+        return [draw(recording, stage, int(index), targets[index]) for index in indices]
+
+    trial = pictures(np.linspace(0, len(recording.time) - 1, TRIALS).astype(int))
+    palette = _palette(trial)
+    share = _write([_reduced(picture, palette) for picture in trial], PERIOD, path) / TRIALS
+    lasting = float(recording.time[-1] - recording.time[0])
     while True:
-        pictures[0].save(
-            path, save_all=True, append_images=pictures[1:], duration=duration, loop=0
-        )
-        size = path.stat().st_size
-        if size <= LARGEST_FILE or len(pictures) < 4:
+        steps = np.ceil(lasting * share / LARGEST_FILE / PERIOD_STEP)
+        period = max(PERIOD, PERIOD_STEP * float(steps))
+        shown = pictures(_every(period, recording))
+        size = _write([_reduced(picture, palette) for picture in shown], period, path)
+        if size <= LARGEST_FILE or len(shown) < 4:
             return size
-        pictures, duration = pictures[::2], duration * 2
+        share = 1.1 * size / len(shown)
 
 
-def _pictures(recording: Recording) -> Iterator[Image.Image]:
-    stage = Stage(recording)
-    targets = _smooth_path(recording)
-    count = int((recording.time[-1] - recording.time[0]) * FRAMES_PER_SECOND) + 1
-    times = recording.time[0] + np.arange(count) / FRAMES_PER_SECOND
-    indices = np.minimum(np.searchsorted(recording.time, times), len(recording.time) - 1)
-    for index in indices:
-        yield draw(recording, stage, int(index), targets[index])
+def _every(period: float, recording: Recording) -> Array:
+    """Indices of the samples that are shown."""
+    count = int((recording.time[-1] - recording.time[0]) / period) + 1
+    times = recording.time[0] + np.arange(count) * period
+    return np.minimum(np.searchsorted(recording.time, times), len(recording.time) - 1)
+
+
+def _write(pictures: list[Image.Image], period: float, path: Path) -> int:
+    pictures[0].save(
+        path,
+        save_all=True,
+        append_images=pictures[1:],
+        duration=round(1000 * period),
+        loop=0,
+    )
+    return path.stat().st_size
 
 
 def draw(recording: Recording, stage: Stage, index: int, target: Array) -> Image.Image:
@@ -155,10 +89,17 @@ def draw(recording: Recording, stage: Stage, index: int, target: Array) -> Image
         parts += _capsule_polygons(capsule, camera)
     parts.sort(key=lambda polygon: -polygon.distance)
     ground_first = (*stage.plain(camera, target), *stage.polygons(camera, target))
-    for polygon in (*ground_first, *stage.shadows(camera, pose), *parts):
+    for polygon in (*ground_first, *stage.shadows(camera, pose)):
+        brush.polygon(polygon.points, fill=polygon.colour)
+    shown = dots.picture(recording, index) if recording.looked else None
+    if shown is not None:
+        dots.paint(brush, shown, camera)
+    for polygon in parts:
         brush.polygon(polygon.points, fill=polygon.colour)
     image = image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
     _caption(image, recording, index)
+    if shown is not None:
+        dots.caption(image, shown, recording, index)
     return image
 
 
@@ -167,8 +108,8 @@ def _block_polygons(blocks: list[body.Block], camera: Camera) -> Iterator[Polygo
         for corners, normal in zip(block.corners, block.normals, strict=True):
             if (camera.position - corners.mean(axis=0)) @ normal > 0:
                 pixels = camera.project(corners)
-                colour = _shaded(ImageColor.getrgb(block.colour)[:3], normal)
-                yield Polygon(float(pixels[:, 2].mean()), _pairs(pixels), colour)
+                colour = shaded(ImageColor.getrgb(block.colour)[:3], normal)
+                yield Polygon(float(pixels[:, 2].mean()), pairs(pixels), colour)
 
 
 def _capsule_polygons(capsule: body.Capsule, camera: Camera) -> list[Polygon]:
@@ -194,24 +135,7 @@ def _outline(start: Array, end: Array, first: float, second: float) -> list[tupl
     angle = np.arctan2(along[1], along[0])
     turn = np.linspace(-np.pi / 2, np.pi / 2, 7)
     tip = np.stack([np.cos(angle + turn), np.sin(angle + turn)], axis=1)
-    return _pairs(np.concatenate([end + second * tip, start - first * tip]))
-
-
-def _pairs(pixels: Array) -> list[tuple[float, float]]:
-    return [(float(x), float(y)) for x, y in pixels[:, :2]]
-
-
-def _ground_colour(centre: Array) -> tuple[int, int, int]:
-    height = float(np.clip(centre[2] / 0.7, 0.0, 1.0))
-    chequer = 0.96 if (np.floor(centre[:2] / (2 * TILE)).sum() % 2) else 1.0
-    mixed = (np.array(PLAIN) * (1 - height) + np.array(RAISED) * height) * chequer
-    return int(mixed[0]), int(mixed[1]), int(mixed[2])
-
-
-def _shaded(colour: tuple[int, ...], normal: Array) -> tuple[int, int, int]:
-    brightness = 0.62 + 0.38 * max(0.0, float(normal @ LIGHT))
-    red, green, blue = (int(min(255.0, value * brightness)) for value in colour[:3])
-    return red, green, blue
+    return pairs(np.concatenate([end + second * tip, start - first * tip]))
 
 
 def _sky() -> Image.Image:
@@ -242,5 +166,17 @@ def _smooth_path(recording: Recording) -> Array:
     return (total[width:] - total[:-width]) / width
 
 
-def _reduced(picture: Image.Image) -> Image.Image:
-    return picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+def _palette(pictures: list[Image.Image]) -> Image.Image:
+    """The colours of some pictures and of the dots, for all of them: fewer change, and faster."""
+    rare = dots.colours()
+    sheet = Image.new("RGB", (WIDTH, (len(pictures) + 1) * HEIGHT))
+    for row, picture in enumerate(pictures):
+        sheet.paste(picture, (0, row * HEIGHT))
+    for column, colour in enumerate(rare):
+        left, right = (WIDTH * n // len(rare) for n in (column, column + 1))
+        sheet.paste(colour, (left, len(pictures) * HEIGHT, right, (len(pictures) + 1) * HEIGHT))
+    return sheet.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+
+
+def _reduced(picture: Image.Image, palette: Image.Image) -> Image.Image:
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)

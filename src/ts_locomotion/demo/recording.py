@@ -31,6 +31,19 @@ class Recording:
     leg: Array
     """Index of the course's leg. Shape (N,)."""
     leg_names: tuple[str, ...]
+    measured: Array
+    """Ground minus foot height as the map had it [m], 0 where it did not. Shape (N, F, P).
+
+    This and the next four have N = 0 when the robot did not look.
+    """
+    valid: NDArray[np.bool_]
+    """Whether the map had it. Shape (N, F, P)."""
+    believed: Array
+    """Ground minus foot height as reconstructed [m]; NaN when it was not. Shape (N, F, P)."""
+    gate: Array
+    """How open the gate was for each foot, in [0, 1]; NaN without one. Shape (N, F)."""
+    map_age: Array
+    """Time since the map was measured [s], infinite without one. Shape (N,)."""
     box_centres: Array
     """Boxes of the ground, as far as the graph tells of them [m]. Shape (M, 3)."""
     box_half_sizes: Array
@@ -43,6 +56,11 @@ class Recording:
     """What the supervisor said when the graph was not healthy during the course."""
     diagnostics: dict[str, dict[str, str]]
     """The last figures of each node by name."""
+
+    @property
+    def looked(self) -> bool:
+        """Whether it tells what the robot saw and believed."""
+        return len(self.map_age) > 0
 
     def save(self, path: Path) -> None:
         """Write to a .npz file."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ts_locomotion import rotation
+from ts_locomotion.demo import knowledge
 from ts_locomotion.demo.course import FALLEN_TILT, Outcome
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.modes import Mode
@@ -45,6 +46,7 @@ def summarise(
         "loop_period_ms": _percentiles(simulator, "period_ms"),
         "velocity_error": velocity_error(recording),
         "displacement": displacement(recording),
+        "belief": knowledge.figures(recording),
         "cpu_percent": dict(cpu_percent),
         "legs": [_leg(recording, index) for index in range(len(recording.leg_names))],
         "diagnostics": recording.diagnostics,
@@ -128,7 +130,24 @@ def table(report: Mapping[str, Any]) -> str:
         ("loop period", _named(report["loop_period_ms"], "ms")),
         ("CPU", _named(cpu, "% of a core") if cpu else "not measured"),
     ]
+    facts += _belief(report["belief"])
     return _aligned(rows) + "\n\n" + _aligned([(name, str(value)) for name, value in facts])
+
+
+def _belief(figures: Mapping[str, float | None] | None) -> list[tuple[str, str]]:
+    if figures is None:
+        return []
+    wrong = {
+        "measured": figures["measured_error"],
+        "believed": figures["believed_error"],
+        "believed where not measured": figures["believed_error_unmeasured"],
+    }
+    sight = {"share of points": figures["known_share"], "gate": figures["gate"]}
+    return [
+        ("error of heights", _named(wrong, "m")),
+        ("measured", _named(sight, "1")),
+        ("without map", f"{figures['seconds_without_map']:g} s"),
+    ]
 
 
 def _leg(recording: Recording, index: int) -> dict[str, Any]:

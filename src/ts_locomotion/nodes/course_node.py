@@ -1,8 +1,8 @@
 """Drives the demonstration's course through a running graph and writes down what happened.
 
-Publishes cmd_vel, asks set_mode; takes odom, joint_states, mode, terrain, /diagnostics. With
-`lockstep` it lets a paused simulator advance step by step, so that nothing depends on wall time.
-Its output is one line per half second, and the recording.
+Publishes cmd_vel, asks set_mode; takes odom, joint_states, mode, terrain, /diagnostics, and with
+`sees` foot_scans and belief. With `lockstep` it lets a paused simulator advance step by step, so
+that nothing depends on wall time. Its output is one line per half second, and the recording.
 """
 
 import sys
@@ -32,7 +32,7 @@ from ts_locomotion.demo.logbook import Logbook, Motion
 from ts_locomotion.errors import LocomotionError
 from ts_locomotion.nodes import conversions, parameters, sights, terrain_markers
 from ts_locomotion.nodes.parameters import setting
-from ts_locomotion_msgs.msg import Mode
+from ts_locomotion_msgs.msg import Belief, FootScans, Mode
 from ts_locomotion_msgs.srv import Advance, SetMode
 
 STAGES = ("perception", "belief", "policy")
@@ -59,6 +59,9 @@ class CourseSettings:
     lockstep: bool = setting(
         False, "Whether to drive a paused simulator through its ~/advance", read_only=True
     )
+    sees: bool = setting(
+        False, "Whether to write down what the robot sees and believes", read_only=True
+    )
     output: str = setting("out/demo/recording.npz", "File of the recording", read_only=True)
     patience: float = setting(
         60.0, "Wait for the graph to come up", unit="s", minimum=1.0, maximum=600.0, read_only=True
@@ -82,6 +85,8 @@ class CourseNode(Node):
         self.stamp = 0
         self._motion: Motion | None = None
         self._bent = False
+        self._looks: dict[int, bytes] = {}
+        self._beliefs: dict[int, bytes] = {}
         self._mode = Mode()
         self._statuses: dict[str, DiagnosticStatus] = {}
         self._health = DiagnosticStatus(level=DiagnosticStatus.STALE)
@@ -99,8 +104,19 @@ class CourseNode(Node):
         self.create_subscription(Mode, "mode", self._note_mode, latched)
         self.create_subscription(MarkerArray, "terrain", self._note_terrain, latched)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._note_health, 100)
+        if self.settings.sees:
+            self._keep(FootScans, "foot_scans", self._looks)
+            self._keep(Belief, "belief", self._beliefs)
         self._set_mode = self.create_client(SetMode, "set_mode")
         self._advance = self.create_client(Advance, "simulator/advance")
+
+    def _keep(self, kind: type, topic: str, kept: dict[int, bytes]) -> None:
+        """Keep messages as they come: reading them has time until the robot sits."""
+
+        def keep(message: Any) -> None:
+            kept[conversions.stamp_of(message)] = message
+
+        self.create_subscription(kind, topic, keep, 100, raw=True)
 
     def run(self) -> Outcome:
         """Drive the whole course; raises GraphError."""
@@ -118,6 +134,10 @@ class CourseNode(Node):
 
     def save(self, outcome: str) -> None:
         """Write the recording."""
+        for stamp, message in self._looks.items():
+            self.logbook.looked(stamp, sights.look(message))
+        for stamp, message in self._beliefs.items():
+            self.logbook.believed(stamp, sights.believed(message))
         self.logbook.recording(outcome).save(Path(self.settings.output))
 
     def _await_graph(self) -> None:

@@ -219,7 +219,7 @@ class Segment(NamedTuple):
     size: float = 0.0
     length: float = 1.0
     """Used by "flat" and "rough" [m]."""
-    count: int | None = None
+    number: int | None = None
     """Of steps ("stairs_up", "stairs_down") or "gaps", when not as many as usual."""
     mapped: bool = True
     """Whether maps reach the robot here."""
@@ -258,8 +258,8 @@ def _segment_piece(segment: Segment, rng: np.random.Generator) -> Piece:
         return flat(segment.length)
     if segment.name == "rough":
         return rough(rng, segment.size, segment.length)
-    if segment.count is not None:
-        return _COUNTED[segment.name](rng, segment.size, segment.count)
+    if segment.number is not None:
+        return _COUNTED[segment.name](rng, segment.size, segment.number)
     return _kind(segment.name).build(rng, segment.size)
 
 
