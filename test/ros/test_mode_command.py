@@ -5,18 +5,16 @@ import subprocess
 import sys
 
 import pytest
-from probe import Probe, running
+from probe import free_domains, running
 from world import World
 
-DOMAIN = 47
+(DOMAIN,) = free_domains(1)
 
 
 @pytest.fixture
-def world(tmp_path):
-    probe = Probe(DOMAIN)
+def world(probe, tmp_path):
     with running("go2_bridge_node", DOMAIN, tmp_path / "log", silence=10.0):
         yield World(probe)
-    probe.close()
 
 
 def ts_mode(world, *words):
@@ -31,14 +29,14 @@ def ts_mode(world, *words):
     try:
         while process.poll() is None:
             world.run(0.1)
-        return process.returncode, process.communicate(timeout=20)[1]
+        return process.returncode, process.communicate()[1]
     finally:
         process.kill()
 
 
 def test_it_ends_when_the_robot_stands(world):
     assert ts_mode(world, "stand", "--patience", "60") == (0, "")
-    assert world.modes[-1].settled
+    assert world.probe.until(lambda: world.modes[-1].settled)
 
 
 def test_a_refusal_is_told_with_its_reason(world):

@@ -25,7 +25,7 @@ class Graph:
         self.bundle = bundles.write_blind(place / "tiny")
         self.policy = bundles.write_blind(place / "policy")
         self.processes = {}
-        self._bridge = probe.node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._heart = probe.node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.beating = probe.node.create_timer(0.2, self._beat)
 
     def start(self, *names: str, patience: float = 3.0) -> None:
@@ -53,9 +53,13 @@ class Graph:
     def becomes_active(self, name: str) -> bool:
         return self.probe.until(lambda: self.probe.phase(name) == "active")
 
+    def say(self, name: str, message: str, **figures: str) -> None:
+        """A heartbeat in the name of a node."""
+        status = status_message(name, Health(OK, message, figures))
+        self._heart.publish(DiagnosticArray(status=[status]))
+
     def _beat(self) -> None:
-        status = status_message(f"{self._namespace}/go2_bridge", Health(OK, "damp", {}))
-        self._bridge.publish(DiagnosticArray(status=[status]))
+        self.say(f"{self._namespace}/go2_bridge", "damp")
 
 
 @pytest.fixture
@@ -124,6 +128,19 @@ def test_a_missing_perception_does_not_keep_the_rest_from_starting(graph):
     graph.start("belief", "policy", "supervisor")
     assert graph.becomes("perception has not been heard for")
     assert graph.becomes_active("/policy")
+
+
+def test_heartbeats_that_make_no_sense_are_survived(graph):
+    graph.start("perception", "belief", "policy", "supervisor")
+    assert graph.becomes("healthy")
+    graph.say("/nobody", "what?")
+    graph.say("", "")
+    for phase in ("dancing", ""):
+        graph.say("/policy", "nonsense", state=phase)
+        graph.probe.settle("/supervisor")
+    assert graph.becomes("healthy")
+    assert graph.processes["supervisor"].alive
+    assert "nobody" not in graph.health().message
 
 
 def test_it_works_below_a_namespace(tmp_path):

@@ -13,12 +13,16 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.task import Future
 from rclpy.utilities import remove_ros_args, try_shutdown
 
 from ts_locomotion.errors import LocomotionError
 from ts_locomotion.modes import Mode
 from ts_locomotion_msgs.msg import Mode as ModeMessage
 from ts_locomotion_msgs.srv import SetMode
+
+ASK_AGAIN = 1.0
+"""After this time without an answer [s]."""
 
 
 class NotReached(LocomotionError):
@@ -41,14 +45,25 @@ class ModeCommand:
         end = time.monotonic() + patience
         if not self._until(self._client.service_is_ready, end):
             raise NotReached("no robot answers set_mode here: is the graph up, in this namespace?")
-        asked = self._client.call_async(SetMode.Request(mode=int(mode)))
-        if not self._until(asked.done, end):
+        answer = self._ask(mode, end)
+        if answer is None:
             raise NotReached("set_mode does not answer")
-        answer = asked.result()
-        if answer is None or not answer.accepted:
-            raise NotReached(f"{mode} refused: {answer.reason if answer else 'no answer'}")
+        if not answer.accepted:
+            raise NotReached(f"{mode} refused: {answer.reason}")
         if not self._until(lambda: self._told.mode == mode and self._told.settled, end):
             raise NotReached(f"not in {mode} after {patience:g} s: {self._told.reason}")
+
+    def _ask(self, mode: Mode, end: float) -> SetMode.Response | None:
+        """A server that has not found its client yet answers nobody; to ask twice does no harm."""
+        asked: list[Future] = []
+
+        def answered() -> bool:
+            return any(future.done() for future in asked)
+
+        while not answered() and time.monotonic() < end:
+            asked.append(self._client.call_async(SetMode.Request(mode=int(mode))))
+            self._until(answered, min(end, time.monotonic() + ASK_AGAIN))
+        return next((future.result() for future in asked if future.done()), None)
 
     def _note(self, message: ModeMessage) -> None:
         self._told = message
