@@ -197,9 +197,16 @@ def test_a_malformed_layer_is_refused(change, message):
         from_layout(layout, **given)
 
 
-def test_an_empty_map_is_refused():
-    with pytest.raises(InvalidInput, match="shape"):
-        ElevationMap(np.zeros((0, 4), np.float32), 0.1, (0.0, 0.0))
+@pytest.mark.parametrize("shape", [(0, 4), (4,)])
+def test_an_empty_map_is_refused(shape):
+    with pytest.raises(InvalidInput, match="expected rows, columns"):
+        ElevationMap(np.zeros(shape, np.float32), 0.1, (0.0, 0.0))
+
+
+@pytest.mark.parametrize("resolution", [0.0, -0.1, np.nan, np.inf])
+def test_cells_without_a_size_are_refused(resolution):
+    with pytest.raises(InvalidInput, match="resolution"):
+        ElevationMap(np.zeros((4, 4), np.float32), resolution, (0.0, 0.0))
 
 
 def test_a_map_does_not_move_to_nowhere():
