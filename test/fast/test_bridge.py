@@ -77,6 +77,10 @@ def test_it_starts_damped():
     np.testing.assert_allclose(command.kd, 3.0)
 
 
+def test_targets_that_never_came_are_infinitely_old():
+    assert Graph().bridge.target_age == np.inf
+
+
 def test_walking_it_sends_the_policys_targets_and_gains_within_the_joint_limits():
     graph = walking()
     graph.bridge.follow(robot.JOINTS, targets(graph.tick, np.full(12, 9.0)))
