@@ -42,6 +42,14 @@ def test_figures_of_a_straight_walk_are_those_it_was_made_with():
     assert forward["achieved_velocity"][0] == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.parametrize(("seconds", "verdict"), [(4.0, "not crossed"), (40.0, "crossed")])
+def test_it_is_told_whether_a_course_was_crossed(seconds: float, verdict: str):
+    summary = report.summarise(straight(seconds), {"terrain": "obstacle_course"}, {})
+    assert summary["course"]["reached"] == pytest.approx(0.5 * seconds, abs=0.02)
+    assert f"  {verdict}: x up to" in report.table(summary)
+    assert report.summarise(straight(), {"terrain": "flat"}, {})["course"] is None
+
+
 def test_displacement_is_told_in_the_robots_own_directions():
     run = straight()
     quarter = np.array([np.sqrt(0.5), 0, 0, np.sqrt(0.5)])

@@ -65,6 +65,8 @@ def test_two_runs_in_lockstep_with_one_seed_are_the_same_run(
     assert len(first["trajectory"]["time"]) > 90
     assert first["trajectory"] == second["trajectory"]
     assert first["legs"] == second["legs"]
+    assert first["belief"] == second["belief"]
+    assert (first["belief"] is None) == (write is bundles.write_blind)
     assert first["healthy"]
     assert first["missed_ticks"] == 0
     assert first["seed"] == 5

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ts_locomotion import rotation
 from ts_locomotion.demo import knowledge
-from ts_locomotion.demo.course import FALLEN_TILT, Outcome
+from ts_locomotion.demo.course import COURSE_ENDS, FALLEN_TILT, Outcome
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.modes import Mode
 from ts_locomotion.robot import Array
@@ -46,6 +46,7 @@ def summarise(
         "loop_period_ms": _percentiles(simulator, "period_ms"),
         "velocity_error": velocity_error(recording),
         "displacement": displacement(recording),
+        "course": way_along(recording, settings.get("terrain", "")),
         "belief": knowledge.figures(recording),
         "cpu_percent": dict(cpu_percent),
         "legs": [_leg(recording, index) for index in range(len(recording.leg_names))],
@@ -83,6 +84,14 @@ def displacement(recording: Recording) -> dict[str, Any]:
         "path": round(float(np.linalg.norm(steps[:, :2], axis=1).sum()), 3),
         "from_start_to_end": _rounded(end - start),
     }
+
+
+def way_along(recording: Recording, terrain: str) -> dict[str, float] | None:
+    """How far the robot came on a course and where that ends [m]; nothing on other ground."""
+    if terrain not in COURSE_ENDS:
+        return None
+    reached = float(recording.position[recording.mode == Mode.WALK, 0].max(initial=0.0))
+    return {"reached": round(reached, 3), "end": COURSE_ENDS[terrain]}
 
 
 def commanded(recording: Recording, chosen: NDArray[np.bool_]) -> Array:
@@ -124,6 +133,7 @@ def table(report: Mapping[str, Any]) -> str:
         ("healthy", "yes" if report["healthy"] else "; ".join(report["complaints"]) or "no"),
         ("velocity error", _named(report["velocity_error"], "m/s, rad/s")),
         ("path", f"{report['displacement']['path']} m"),
+        ("course", _way(report["course"])),
         ("missed ticks", f"{report['missed_ticks']} of {report['control_ticks']}"),
         ("behind real time", f"{0.002 * (report['missed_steps'] or 0):.1f} s"),
         ("state to command", _named(report["age_ms"], "ms")),
@@ -132,6 +142,13 @@ def table(report: Mapping[str, Any]) -> str:
     ]
     facts += _belief(report["belief"])
     return _aligned(rows) + "\n\n" + _aligned([(name, str(value)) for name, value in facts])
+
+
+def _way(course: Mapping[str, float] | None) -> str:
+    if course is None:
+        return "none"
+    verdict = "crossed" if course["reached"] >= course["end"] else "not crossed"
+    return f"{verdict}: x up to {course['reached']:g} m, its end is at {course['end']:g} m"
 
 
 def _belief(figures: Mapping[str, float | None] | None) -> list[tuple[str, str]]:
