@@ -1,7 +1,7 @@
 """Parameters of the simulator, and what is made of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ts_locomotion.nodes import pacing
 from ts_locomotion.nodes.parameters import setting
@@ -92,17 +92,8 @@ class SimulatorSettings:
     @property
     def map_options(self) -> MapOptions:
         """Of the elevation map."""
-        return MapOptions(
-            self.map_resolution,
-            self.map_length,
-            self.map_rate,
-            self.map_noise,
-            self.map_delay,
-            self.map_drift,
-            self.map_holes,
-            self.map_cut_from,
-            self.map_cut_to,
-        )
+        names = [field.name for field in fields(MapOptions)]
+        return MapOptions(**{name: getattr(self, f"map_{name}") for name in names})
 
 
 def make_pace(name: str) -> pacing.Pace:
