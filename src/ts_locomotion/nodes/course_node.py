@@ -31,6 +31,7 @@ from ts_locomotion.demo.course import Driver, Order, Outcome, Sight
 from ts_locomotion.demo.logbook import Logbook, Motion
 from ts_locomotion.errors import LocomotionError
 from ts_locomotion.nodes import conversions, parameters, sights, terrain_markers
+from ts_locomotion.nodes.diagnostics import Refusals
 from ts_locomotion.nodes.parameters import setting
 from ts_locomotion_msgs.msg import Belief, FootScans, Mode
 from ts_locomotion_msgs.srv import Advance, SetMode
@@ -94,21 +95,33 @@ class CourseNode(Node):
         self._executor = EventsExecutor()
         self._executor.add_node(self)
         self._said = float("-inf")
+        self._refusals = Refusals(self.get_logger())
         self._open_topics()
 
     def _open_topics(self) -> None:
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._cmd_vel = self.create_publisher(Twist, "cmd_vel", 10)
-        self.create_subscription(Odometry, "odom", self._see, 100)
-        self.create_subscription(JointState, "joint_states", self._see_joints, 100)
-        self.create_subscription(Mode, "mode", self._note_mode, latched)
-        self.create_subscription(MarkerArray, "terrain", self._note_terrain, latched)
-        self.create_subscription(DiagnosticArray, "/diagnostics", self._note_health, 100)
+        self._listen(Odometry, "odom", self._see)
+        self._listen(JointState, "joint_states", self._see_joints)
+        self._listen(Mode, "mode", self._note_mode, latched)
+        self._listen(MarkerArray, "terrain", self._note_terrain, latched)
+        self._listen(DiagnosticArray, "/diagnostics", self._note_health)
         if self.settings.sees:
             self._keep(FootScans, "foot_scans", self._looks)
             self._keep(Belief, "belief", self._beliefs)
         self._set_mode = self.create_client(SetMode, "set_mode")
         self._advance = self.create_client(Advance, "simulator/advance")
+
+    def _listen(
+        self,
+        kind: type,
+        topic: str,
+        receive: Callable[[Any], None],
+        qos: Any = 100,
+        raw: bool = False,
+    ) -> None:
+        guarded = self._refusals.guarded(topic, receive)
+        self.create_subscription(kind, topic, guarded, qos, raw=raw)
 
     def _keep(self, kind: type, topic: str, kept: dict[int, bytes]) -> None:
         """Keep messages as they come: reading them has time until the robot sits."""
@@ -116,7 +129,7 @@ class CourseNode(Node):
         def keep(message: Any) -> None:
             kept[conversions.stamp_of(message)] = message
 
-        self.create_subscription(kind, topic, keep, 100, raw=True)
+        self._listen(kind, topic, keep, raw=True)
 
     def run(self) -> Outcome:
         """Drive the whole course; raises GraphError."""
@@ -134,11 +147,19 @@ class CourseNode(Node):
 
     def save(self, outcome: str) -> None:
         """Write the recording."""
-        for stamp, message in self._looks.items():
-            self.logbook.looked(stamp, sights.look(message))
-        for stamp, message in self._beliefs.items():
-            self.logbook.believed(stamp, sights.believed(message))
+        look = self._refusals.guarded("foot_scans", self._look)
+        for message in self._looks.values():
+            look(message)
+        believe = self._refusals.guarded("belief", self._believe)
+        for message in self._beliefs.values():
+            believe(message)
         self.logbook.recording(outcome).save(Path(self.settings.output))
+
+    def _look(self, message: bytes) -> None:
+        self.logbook.looked(conversions.stamp_of(message), sights.look(message))
+
+    def _believe(self, message: bytes) -> None:
+        self.logbook.believed(conversions.stamp_of(message), sights.believed(message))
 
     def _await_graph(self) -> None:
         patience = self.settings.patience

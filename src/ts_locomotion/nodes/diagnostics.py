@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.node import Node
+
+from ts_locomotion.errors import InvalidInput
 
 OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK,
@@ -66,6 +68,17 @@ class Refusals:
         if now - self._warned.get(source, -WARNING_PERIOD) >= WARNING_PERIOD:
             self._warned[source] = now
             self._logger.warning(f"ignored {source}: {reason} ({count} refused so far)")
+
+    def guarded(self, source: str, receive: Callable[[Any], None]) -> Callable[[Any], None]:
+        """`receive`, but for inputs that it refuses: they are counted, and the node lives on."""
+
+        def take(message: Any) -> None:
+            try:
+                receive(message)
+            except InvalidInput as refusal:
+                self.refuse(source, refusal)
+
+        return take
 
     @property
     def total(self) -> int:

@@ -10,7 +10,7 @@ from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 
-from ts_locomotion.errors import InvalidInput, LocomotionError
+from ts_locomotion.errors import LocomotionError
 from ts_locomotion.nodes import parameters
 from ts_locomotion.nodes.diagnostics import (
     ERROR,
@@ -65,16 +65,13 @@ class StageNode(LifecycleNode):
 
         A `raw` message stays serialized: half the cost where most of them are not looked into.
         """
+        guarded = self.refusals.guarded(topic, receive)
 
-        def guarded(message: Any) -> None:
-            if not (self.active or while_inactive):
-                return
-            try:
-                receive(message)
-            except InvalidInput as refusal:
-                self.refusals.refuse(topic, refusal)
+        def while_wanted(message: Any) -> None:
+            if self.active or while_inactive:
+                guarded(message)
 
-        subscription = self.create_subscription(kind, topic, guarded, qos, raw=raw)
+        subscription = self.create_subscription(kind, topic, while_wanted, qos, raw=raw)
         self._owned.append(subscription)
         return subscription
 
