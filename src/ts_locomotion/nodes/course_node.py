@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
@@ -30,7 +29,7 @@ from ts_locomotion.demo import course
 from ts_locomotion.demo.course import Driver, Order, Outcome, Sight
 from ts_locomotion.demo.logbook import Logbook, Motion
 from ts_locomotion.errors import LocomotionError
-from ts_locomotion.nodes import conversions, parameters, sights, terrain_markers
+from ts_locomotion.nodes import conversions, parameters, sights, spin, terrain_markers
 from ts_locomotion.nodes.diagnostics import Refusals
 from ts_locomotion.nodes.parameters import setting
 from ts_locomotion_msgs.msg import Belief, FootScans, Mode
@@ -309,13 +308,13 @@ def _phase(status: DiagnosticStatus) -> str:
 
 def main(kind: type[CourseNode] = CourseNode) -> None:
     """Entry point."""
-    rclpy.init()
+    spin.begin()
     node = kind()
     try:
         outcome = node.run().value
     except GraphError as problem:
         outcome = str(problem)
-    except (ExternalShutdownException, KeyboardInterrupt):
+    except ExternalShutdownException:
         outcome = "interrupted"
     print(f"course: {outcome}", flush=True)
     node.save(outcome)

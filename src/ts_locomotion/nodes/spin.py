@@ -26,6 +26,16 @@ def never() -> bool:
     return False
 
 
+def begin() -> None:
+    """Start rclpy so that an interrupt closes the context, as a shutdown does, and no more.
+
+    Python's own answer to SIGINT, an exception, strikes in the midst of anything, such as the
+    making of a message, where rclpy cannot pass it on.
+    """
+    signal.signal(signal.SIGINT, _nothing)
+    rclpy.init()
+
+
 def run(
     create: Callable[[], NodeType],
     farewell: Callable[[NodeType], None] | None = None,
@@ -37,10 +47,7 @@ def run(
     one turn of the spinning, for a node that does more than to react.
     """
     if farewell is None:
-        # Python's own answer to SIGINT, an exception, strikes in the midst of anything, such as
-        # the making of a message, where rclpy cannot pass it on. rclpy's closes the context.
-        signal.signal(signal.SIGINT, _nothing)
-        rclpy.init()
+        begin()
         stopped = never
     else:
         # rclpy's own handlers would close the context before the node could say anything.
