@@ -101,16 +101,16 @@ def _age(axes: Axes, recording: Recording) -> None:
     axes.set_ylim(0, max(1.5 * STALE, float(age.max()) * 1.05))
     axes.margins(x=0)
     axes.set_ylabel("map age [s]")
+    lost = f"shaded, here and above: no map for more than {STALE:g} s"
+    axes.set_title(lost, loc="left", fontsize=9)
 
 
 def _shade(axes: Axes, along: Array, lost: NDArray[np.bool_]) -> None:
     """Where no map had come for a while."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]])))
-    label = f"robot without a map for {STALE:g} s"
     for begin, end in edges.reshape(-1, 2):
         ends = float(along[begin]), float(along[end - 1])
-        axes.axvspan(*ends, color=LOST, linewidth=0, zorder=0, label=label)
-        label = "_"
+        axes.axvspan(*ends, color=LOST, linewidth=0, zorder=0)
 
 
 def _straight_ahead(radius: float) -> int:

@@ -11,7 +11,7 @@ from ts_locomotion.demo.recording import Recording
 from ts_locomotion.perception import FootScanArrays
 from ts_locomotion.robot import Array
 
-RADIUS_MEASURED, RADIUS_BELIEVED = 1.4, 2.2
+RADIUS_MEASURED, RADIUS_BELIEVED = 1.5, 2.4
 """Of a dot in pixels of the film; where both agree, the measured one lies in the believed one."""
 INK, ALARM = (40, 44, 52), (176, 32, 32)
 PAPER, BAND = (244, 243, 238, 190), 20

@@ -24,7 +24,7 @@ from ts_locomotion.robot import Array
 
 PERIOD, PERIOD_STEP = 0.1, 0.02
 """Shortest time between two pictures, and how much it grows at a time for a smaller file [s]."""
-COLOURS = 64
+COLOURS = 96
 LARGEST_FILE = 6_000_000
 """In bytes; for less, there are fewer pictures."""
 TRIALS = 24
@@ -167,15 +167,16 @@ def _smooth_path(recording: Recording) -> Array:
 
 
 def _palette(pictures: list[Image.Image]) -> Image.Image:
-    """The colours of some pictures and of the dots, for all of them: fewer change, and faster."""
-    rare = dots.colours()
-    sheet = Image.new("RGB", (WIDTH, (len(pictures) + 1) * HEIGHT))
+    """The colours of some pictures, for all of them, and those of the dots, which are too few."""
+    sheet = Image.new("RGB", (WIDTH, len(pictures) * HEIGHT))
     for row, picture in enumerate(pictures):
         sheet.paste(picture, (0, row * HEIGHT))
-    for column, colour in enumerate(rare):
-        left, right = (WIDTH * n // len(rare) for n in (column, column + 1))
-        sheet.paste(colour, (left, len(pictures) * HEIGHT, right, (len(pictures) + 1) * HEIGHT))
-    return sheet.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    rare = dots.colours()
+    count = COLOURS - len(rare)
+    common = sheet.quantize(count, method=Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(common[: 3 * count] + [part for colour in rare for part in colour])
+    return palette
 
 
 def _reduced(picture: Image.Image, palette: Image.Image) -> Image.Image:
