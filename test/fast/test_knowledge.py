@@ -14,6 +14,7 @@ from ts_locomotion.demo import belief_plot, dots, knowledge, main, picture, repo
 from ts_locomotion.demo.logbook import SCAN, Belief, Logbook, Look, Motion
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.demo.stage import Stage
+from ts_locomotion.modes import Mode
 from ts_locomotion.robot import Array
 
 PERIOD = 20_000_000
@@ -134,6 +135,21 @@ def test_the_plot_shows_ground_measured_and_believed_and_is_the_same_every_time(
     for colour in (belief_plot.GROUND, belief_plot.MEASURED, belief_plot.BELIEVED):
         rgb = tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
         assert counts.get(rgb, 0) > 50, colour
+
+
+def test_a_robot_that_never_walked_and_had_no_map_is_told_all_the_same(tmp_path: Path):
+    run = seeing(1.0)
+    run = replace(
+        run,
+        mode=np.full(len(run.time), int(Mode.STAND)),
+        valid=np.zeros_like(run.valid),
+        believed=run.believed * np.nan,
+        map_age=np.full(len(run.time), np.inf),
+    )
+    main.tell(run, main.parse([]), {}, tmp_path)
+    told = json.loads((tmp_path / "report.json").read_text())["belief"]
+    assert told["known_share"] is told["measured_error"] is None
+    assert (tmp_path / "belief.png").stat().st_size > 10_000
 
 
 def test_a_seeing_run_is_told_with_its_plot(tmp_path: Path):

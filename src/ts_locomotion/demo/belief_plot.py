@@ -46,6 +46,8 @@ def draw(recording: Recording, title: str, path: Path) -> None:
 def _heights(axes: Axes, recording: Recording, known: Knowledge, ahead: float) -> None:
     """Heights at a point before both front feet, where that point was."""
     walking = recording.mode == Mode.WALK
+    if not walking.any():
+        walking = ~walking
     places = perception.scan_points(
         recording.position, recording.orientation, recording.joint_positions
     )
