@@ -89,6 +89,38 @@ def test_patient_crawls_for_a_silent_policy_only_once():
     assert len(steps) > 800
 
 
+def test_patient_is_not_fooled_by_the_same_old_answer_again():
+    pace = pacing.Patient(PERIOD)
+    pace.followed(0, 0.0)
+    pace.published(pacing.POLICY_LAG_MS + 2, 0.0)
+    assert pace.wait(0.0) > 0.0
+    pace.followed(0, 0.5)
+    over = pacing.POLICY_PATIENCE + 0.1
+    pace.published(pacing.POLICY_LAG_MS + 4, over)
+    assert pace.wait(over + PERIOD) <= 0.0
+
+
+def test_patient_misses_nothing_in_a_pause():
+    pace = pacing.Patient(PERIOD)
+    pace.followed(0, 0.0)
+    pace.published(pacing.POLICY_LAG_MS + 2, 0.0)
+    pace.restart()
+    pace.wait(0.01)
+    pace.followed(20, 9.0)
+    assert pace.missed_steps == 0
+
+
+def test_patient_counts_as_missed_what_the_clock_did_while_it_crawled():
+    pace = pacing.Patient(PERIOD)
+    pace.followed(0, 0.0)
+    pace.published(pacing.POLICY_LAG_MS + 2, 0.0)
+    assert pace.wait(0.01) > 0.0
+    pace.followed(20, 0.5)
+    assert pace.missed_steps == pytest.approx(0.5 / PERIOD, abs=2)
+    pace.followed(40, 0.9)
+    assert pace.missed_steps == pytest.approx(0.5 / PERIOD, abs=2)
+
+
 def test_patient_waits_for_no_policy_before_it_has_heard_one():
     steps = steps_until(pacing.Patient(PERIOD), 1.0, cost=0.0001)
     assert len(steps) == pytest.approx(500, abs=2)
@@ -129,6 +161,16 @@ def test_lockstep_goes_on_by_the_clock_without_a_bridge_that_fell_silent():
     assert pace.wait(end - 0.1) > 0.0
     times = steps_until(pace, end + 1.1, cost=0.0001, start=end + 0.1)
     assert len(times) == pytest.approx(500, abs=2)
+
+
+def test_repeating_a_state_does_not_prolong_the_patience_of_lockstep():
+    pace = pacing.Lockstep(PERIOD)
+    pace.published(0, 0.0)
+    pace.answered(0)
+    pace.published(2, 0.0)
+    pace.published(2, pacing.LOCKSTEP_PATIENCE - 0.1)
+    pace.wait(pacing.LOCKSTEP_PATIENCE + 0.1)
+    assert pace.gave_up
 
 
 def test_lockstep_waits_again_once_the_bridge_is_heard_again():
