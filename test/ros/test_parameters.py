@@ -11,10 +11,14 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from ts_locomotion.nodes import parameters
-from ts_locomotion.nodes.belief_node import BeliefSettings
+from ts_locomotion.nodes.belief_settings import BeliefSettings
+from ts_locomotion.nodes.belief_view_node import BeliefViewSettings
+from ts_locomotion.nodes.bridge_settings import BridgeSettings
+from ts_locomotion.nodes.course_node import CourseSettings
 from ts_locomotion.nodes.parameters import setting
 from ts_locomotion.nodes.perception_node import PerceptionSettings
 from ts_locomotion.nodes.policy_node import PolicySettings
+from ts_locomotion.nodes.simulator_settings import SimulatorSettings
 from ts_locomotion.nodes.supervisor_node import SupervisorSettings
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -23,6 +27,9 @@ SETTINGS = {
     "belief": BeliefSettings,
     "policy": PolicySettings,
     "supervisor": SupervisorSettings,
+    "go2_bridge": BridgeSettings,
+    "simulator": SimulatorSettings,
+    "belief_view": BeliefViewSettings,
 }
 
 
@@ -100,6 +107,16 @@ def test_a_later_change_is_checked_as_well(make):
 
 def test_a_locked_node_says_why_it_refuses(make):
     assert refusal(make(locked=lambda: "busy"), "speed", 0.75) == "speed: busy"
+
+
+@pytest.mark.parametrize("settings", [*SETTINGS.values(), CourseSettings])
+def test_every_parameter_of_a_node_is_described_and_every_number_has_a_range(settings):
+    for item in fields(settings):
+        about = item.metadata["setting"]
+        assert about.description, item.name
+        if type(item.default) in (int, float):
+            assert about.minimum is not None and about.maximum is not None, item.name
+            assert about.minimum <= item.default <= about.maximum, item.name
 
 
 @pytest.mark.parametrize("name", SETTINGS)
