@@ -122,8 +122,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ts-train", description=__doc__)
     parser.add_argument("task", nargs="?", help="see --list")
     parser.add_argument("--list", action="store_true", help="list the tasks")
-    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="change the task, as algorithm.clip_param=0.1; may be given again",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of everything random")
     parser.add_argument("--steps", type=int, help="environment steps of the whole training")
     parser.add_argument("--out", type=Path, help="default: out/train/<task>")
     parser.add_argument("--bundle", type=Path, help="default: bundle/ in the folder of the run")
