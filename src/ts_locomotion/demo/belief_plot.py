@@ -15,11 +15,13 @@ from ts_locomotion.demo.recording import Recording
 from ts_locomotion.modes import Mode
 from ts_locomotion.robot import Array
 
+Mask = NDArray[np.bool_]
+
 MEASURED, BELIEVED, LOST = "#e07b1a", "#0e7f62", "#f3c6c0"
 AHEAD = (perception.SCAN_RADII[0], perception.SCAN_RADII[-1])
 """How far before the feet the drawn points lie [m]."""
 LEGS = ("#1f4e79", "#7fa8d1", "#7a3b69", "#c79bbb")
-OLDEST = 10.0
+OLDEST = 20.0
 """The axis of the map's age ends here [s]."""
 SMOOTHING = 10
 
@@ -30,24 +32,32 @@ def draw(recording: Recording, title: str, path: Path) -> None:
     axes = figure.subplots(5, 1, height_ratios=[1.5, 1.5, 1, 1, 0.8])
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     known = knowledge.of(recording, stride=1)
+    shown = _walk(recording)
     for axis, ahead in zip(axes[:2], AHEAD, strict=True):
-        _heights(axis, recording, known, ahead)
+        _heights(axis, recording, known, shown, ahead)
     axes[0].sharex(axes[1])
     axes[1].set_xlabel("x [m]")
-    _errors(axes[2], recording, known)
+    _errors(axes[2], recording, known, shown)
     _gate(axes[3], recording)
     _age(axes[4], recording)
+    for axis in axes[2:]:
+        axis.set_xlim(*recording.time[shown][[0, -1]])
     axes[0].legend(loc="upper left", fontsize=8, frameon=False, ncols=4, markerscale=3)
     axes[-1].set_xlabel("time [s]")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 
 
-def _heights(axes: Axes, recording: Recording, known: Knowledge, ahead: float) -> None:
-    """Heights at a point before both front feet, where that point was."""
+def _walk(recording: Recording) -> Mask:
+    """The samples of walking; of a robot that never walked, all of them. Shape (N,)."""
     walking = recording.mode == Mode.WALK
-    if not walking.any():
-        walking = ~walking
+    return walking if walking.any() else ~walking
+
+
+def _heights(
+    axes: Axes, recording: Recording, known: Knowledge, walking: Mask, ahead: float
+) -> None:
+    """Heights at a point before both front feet, where that point was."""
     places = perception.scan_points(
         recording.position, recording.orientation, recording.joint_positions
     )
@@ -70,13 +80,15 @@ def _heights(axes: Axes, recording: Recording, known: Knowledge, ahead: float) -
     axes.set_title(f"{100 * ahead:.0f} cm before the front feet", loc="left", fontsize=9)
 
 
-def _errors(axes: Axes, recording: Recording, known: Knowledge) -> None:
+def _errors(axes: Axes, recording: Recording, known: Knowledge, walking: Mask) -> None:
     for heights, colour, name in (
         (known.measured, MEASURED, "measured"),
         (known.believed, BELIEVED, "believed"),
     ):
         error = 100 * knowledge.rms(heights - known.actual)
-        axes.plot(recording.time, error, color=colour, linewidth=1, label=name)
+        axes.plot(
+            recording.time, np.where(walking, error, np.nan), color=colour, linewidth=1, label=name
+        )
     _shade(axes, recording.time, recording.map_age > STALE)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("error [cm]")
@@ -93,7 +105,7 @@ def _gate(axes: Axes, recording: Recording) -> None:
     axes.margins(x=0)
     axes.set_ylabel("gate")
     axes.set_title("how much is let in of what is seen, by foot", loc="left", fontsize=9)
-    axes.legend(loc="upper right", fontsize=8, frameon=False, ncols=4)
+    axes.legend(loc="lower left", fontsize=8, frameon=False, ncols=4)
 
 
 def _age(axes: Axes, recording: Recording) -> None:
@@ -107,7 +119,7 @@ def _age(axes: Axes, recording: Recording) -> None:
     axes.set_title(lost, loc="left", fontsize=9)
 
 
-def _shade(axes: Axes, along: Array, lost: NDArray[np.bool_]) -> None:
+def _shade(axes: Axes, along: Array, lost: Mask) -> None:
     """Where no map had come for a while."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]])))
     for begin, end in edges.reshape(-1, 2):
