@@ -105,19 +105,13 @@ class Distillation:
 
     def _targets(self) -> Targets:
         stored = self.stored
-        shown = {name: stored[name] for name in ("policy", "privileged")}
-        shown["scans"] = stored["scans"] * self._sees()
+        shown = {name: stored[name] for name in ("policy", "scans", "privileged")}
         obs = TensorDict(shown, batch_size=stored["policy"].shape[:2])
         with torch.no_grad():
             actions = self.teacher(obs)
             heights = self.teacher.scan_encoder.normalize(stored["scans"]).flatten(-2)
             privileged = self.student.privileged_normalizer(stored["privileged"])
         return Targets(actions, heights, privileged)
-
-    def _sees(self) -> Tensor:
-        """1 where a student has a map worth looking at, else 0: as blind as the blind teacher."""
-        known = self.stored["valid"].any(dim=-1, keepdim=True)
-        return (known & (self.stored["map_age"] < self.config.sight_age)).float()
 
     def _batches(self) -> Iterator[Tensor]:
         for _ in range(self.config.epochs):

@@ -51,7 +51,7 @@ class TeacherAlgorithm:
 class Student:
     """Distillation into the student; see training/belief_student.py."""
 
-    steps: int = 3_000_000
+    steps: int = 4_000_000
     """Environment steps."""
     steps_per_iteration: int = 24
     """Also the length of the sequences that gradients flow through."""
@@ -64,8 +64,6 @@ class Student:
     reconstruction: float = 2.0
     """Weight of the reconstruction loss, a mean over its entries, beside that of behaviour, a sum
     over the joints. The paper's 0.5 weighs sums."""
-    sight_age: float = 1.0
-    """With an older map the teacher to imitate is the one that does not see [s]."""
     noise_from: float = 0.02
     noise_until: float = 0.3
     """Shares of the training over which the height noise grows from 0 to 1."""
