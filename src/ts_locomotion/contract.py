@@ -14,6 +14,8 @@ from ts_locomotion.robot import Array
 
 FORMAT_VERSION = 1
 NETWORK_FILES = ("belief.onnx", "policy.onnx")
+DEFAULT_BUNDLE = "go2_belief"
+"""The one that is run where none is named."""
 JOINT_ARRAYS = ("stand_pose", "stiffness", "damping", "action_scale")
 OBSERVATIONS = ("belief_observation", "policy_observation")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ts_locomotion.bench import core, hop, latency
 from ts_locomotion.bench.figures import Figure, table
 from ts_locomotion.bringup import process
+from ts_locomotion.contract import DEFAULT_BUNDLE
 
 
 def main() -> None:
@@ -34,7 +35,9 @@ def main() -> None:
 
 def _options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("ts-bench", description=__doc__)
-    parser.add_argument("--policy", default="go2_ts", help="bundle below models/, or a folder")
+    parser.add_argument(
+        "--policy", default=DEFAULT_BUNDLE, help="bundle below models/, or a folder"
+    )
     parser.add_argument("--duration", type=float, default=40.0, help="of the graph's walk [s]")
     parser.add_argument("--output", default="out/bench", help="folder of bench.json")
     parser.add_argument(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+from ts_locomotion.contract import DEFAULT_BUNDLE
 from ts_locomotion.errors import ConfigurationError
 
 Value = bool | int | float | str | list[str]
@@ -39,7 +40,7 @@ class Argument:
 
 ARGUMENTS = (
     Argument("robot", "mujoco", "the robot: simulated here, or a Go2", ("mujoco", "go2")),
-    Argument("policy", "go2_ts", "model bundle: a name below models/, or a folder"),
+    Argument("policy", DEFAULT_BUNDLE, "model bundle: a name below models/, or a folder"),
     Argument("terrain", "flat", "ground of the simulation", TERRAINS),
     Argument("difficulty", "0.5", "of the terrain, from 0 to 1"),
     Argument("seed", "0", "of everything random in the simulation, a whole number >= 0"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from ts_locomotion import command
 from ts_locomotion.command import CommandLimits
-from ts_locomotion.contract import Contract
+from ts_locomotion.contract import DEFAULT_BUNDLE, Contract
 from ts_locomotion.nodes.parameters import setting
 
 
@@ -12,7 +12,7 @@ from ts_locomotion.nodes.parameters import setting
 class BeliefSettings:
     """Parameters of the belief node."""
 
-    bundle: str = setting("go2_ts", "Model bundle: a name below models/, or a folder")
+    bundle: str = setting(DEFAULT_BUNDLE, "Model bundle: a name below models/, or a folder")
     command_timeout: float = setting(
         0.5,
         "A velocity command older than this, in the robot state's time, counts as zero",

@@ -17,6 +17,7 @@ from visualization_msgs.msg import MarkerArray
 
 from ts_locomotion import belief_picture, ticks
 from ts_locomotion.belief_picture import Stance
+from ts_locomotion.contract import DEFAULT_BUNDLE
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.nodes import belief_view_conversions as view
 from ts_locomotion.nodes import bundles, conversions, parameters, spin
@@ -38,7 +39,7 @@ class BeliefViewSettings:
     """Parameters of the belief view."""
 
     bundle: str = setting(
-        "go2_ts",
+        DEFAULT_BUNDLE,
         "Model bundle of the belief node: a name below models/, or a folder",
         read_only=True,
     )

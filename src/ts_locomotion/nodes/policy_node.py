@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ts_locomotion import observation, ticks
+from ts_locomotion.contract import DEFAULT_BUNDLE
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.nodes import bundles, conversions, parameters, spin
 from ts_locomotion.nodes.diagnostics import ERROR, OK, Health
@@ -22,7 +23,7 @@ WARM_UP_STEPS = 5
 class PolicySettings:
     """Parameters of the policy node."""
 
-    bundle: str = setting("go2_ts", "Model bundle: a name below models/, or a folder")
+    bundle: str = setting(DEFAULT_BUNDLE, "Model bundle: a name below models/, or a folder")
 
 
 class PolicyNode(StageNode):
