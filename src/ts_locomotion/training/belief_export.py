@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ts_locomotion import observation, perception
-from ts_locomotion.contract import Contract, Gait
+from ts_locomotion.contract import Contract
 from ts_locomotion.simulation.sighted_environment import PRIVILEGED
 from ts_locomotion.training import belief_student, run
 from ts_locomotion.training.belief_encoder import BeliefStudent, StudentGraph
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.networks import PolicyGraph
 from ts_locomotion.training.onnx_graph import Graph
+from ts_locomotion.training.promise import promised
 
 
 def describe(
@@ -57,28 +56,16 @@ def contract_of(
     scores: Mapping[str, Any],
 ) -> Contract:
     """The promise that travels with the weights."""
-    config, ranges = task.environment, task.environment.commands
+    config = task.environment
     return Contract(
         name=name,
         task=task.name,
-        stiffness=np.full(12, config.stiffness),
-        damping=np.full(12, config.damping),
-        action_scale=np.full(12, config.action_scale),
-        action_clip=config.action_clip,
         belief_observation=config.policy_terms,
-        policy_observation=config.policy_terms,
         exteroception=True,
         state_size=student.state_size,
         belief_size=student.belief_size,
         gate_size=student.gate_size,
         reconstructed_heights=True,
         privileged=PRIVILEGED,
-        command_limits={
-            "linear_x": ranges.linear_x,
-            "linear_y": ranges.linear_y,
-            "angular_z": ranges.angular_z,
-        },
-        gait=Gait(config.gait_frequency_hz),
-        training=dict(training),
-        scores=dict(scores),
+        **promised(config, training, scores),
     )

@@ -7,10 +7,11 @@ from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.height_noise import HeightNoiseConfig
 from ts_locomotion.simulation.rewards import Shape, Weights
 from ts_locomotion.simulation.sighted_environment import SightedConfig
+from ts_locomotion.training.ppo_settings import PPO, ActionNoise
 
 
 @dataclass(frozen=True)
-class BeliefNetworks:
+class BeliefNetworks(ActionNoise):
     """Widths of the layers. Those of the paper where not marked."""
 
     trunk: tuple[int, ...] = (128, 128)
@@ -23,27 +24,15 @@ class BeliefNetworks:
     critic: tuple[int, ...] = (128, 128)
     critic_scan_encoder: tuple[int, ...] = (32,)
     critic_scan_encoding: int = 16
-    initial_std: float = 0.6
-    std_range: tuple[float, float] = (0.05, 2.0)
-    last_layer_gain: float = 0.1
-    """Factor on the initial weights of the last layer: the robot begins by standing."""
 
 
 @dataclass(frozen=True)
-class TeacherAlgorithm:
-    """PPO of the teacher; see training/mirrored_ppo.py."""
+class TeacherAlgorithm(PPO):
+    """PPO of the teacher."""
 
     num_learning_epochs: int = 3
-    num_mini_batches: int = 4
-    clip_param: float = 0.2
-    gamma: float = 0.99
-    lam: float = 0.95
-    value_loss_coef: float = 1.0
     entropy_coef: float = 0.001
-    learning_rate: float = 1e-3
     learning_rate_bounds: tuple[float, float] = (2e-5, 1e-3)
-    critic_learning_rate: float = 1e-3
-    max_grad_norm: float = 1.0
     desired_kl: float = 0.01
 
 

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ts_locomotion import bundle, observation
-from ts_locomotion.contract import Contract, Gait
+from ts_locomotion.contract import Contract
 from ts_locomotion.errors import LocomotionError
 from ts_locomotion.training import belief_export, run
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.networks import BeliefGraph, PolicyGraph, TeacherStudentActor
 from ts_locomotion.training.onnx_graph import Graph, check_parity, write
+from ts_locomotion.training.promise import promised
 from ts_locomotion.training.run import load_actor, read_record
 from ts_locomotion.training.tasks import Task
 
@@ -46,26 +45,14 @@ def contract_of(
     task: Task, name: str, training: Mapping[str, Any], scores: Mapping[str, Any]
 ) -> Contract:
     """The promise that travels with the weights."""
-    config, ranges = task.environment, task.environment.commands
+    config = task.environment
     return Contract(
         name=name,
         task=task.name,
-        stiffness=np.full(12, config.stiffness),
-        damping=np.full(12, config.damping),
-        action_scale=np.full(12, config.action_scale),
-        action_clip=config.action_clip,
         belief_observation=config.frame_terms,
-        policy_observation=config.policy_terms,
         state_size=config.history_frames * observation.size(config.frame_terms),
         belief_size=task.networks.latent,
-        command_limits={
-            "linear_x": ranges.linear_x,
-            "linear_y": ranges.linear_y,
-            "angular_z": ranges.angular_z,
-        },
-        gait=Gait(config.gait_frequency_hz),
-        training=dict(training),
-        scores=dict(scores),
+        **promised(config, training, scores),
     )
 
 

@@ -8,10 +8,11 @@ from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.environment import EnvironmentConfig
 from ts_locomotion.simulation.rewards import Shape
 from ts_locomotion.training.belief_tasks import BeliefTask, go2_belief, go2_belief_tiny
+from ts_locomotion.training.ppo_settings import PPO, ActionNoise
 
 
 @dataclass(frozen=True)
-class Networks:
+class Networks(ActionNoise):
     """Widths of the layers."""
 
     policy: tuple[int, ...] = (128, 128)
@@ -19,28 +20,12 @@ class Networks:
     privilege_encoder: tuple[int, ...] = (64, 32)
     history_encoder: tuple[int, ...] = (128, 64)
     latent: int = 16
-    initial_std: float = 0.6
-    std_range: tuple[float, float] = (0.05, 2.0)
-    last_layer_gain: float = 0.1
-    """Factor on the initial weights of the last layer: the robot begins by standing."""
 
 
 @dataclass(frozen=True)
-class Algorithm:
+class Algorithm(PPO):
     """Teacher-student PPO; see training/teacher_student.py."""
 
-    num_learning_epochs: int = 4
-    num_mini_batches: int = 4
-    clip_param: float = 0.2
-    gamma: float = 0.99
-    lam: float = 0.95
-    value_loss_coef: float = 1.0
-    entropy_coef: float = 0.002
-    learning_rate: float = 1e-3
-    learning_rate_bounds: tuple[float, float] = (1e-5, 1e-3)
-    critic_learning_rate: float = 1e-3
-    max_grad_norm: float = 1.0
-    desired_kl: float = 0.012
     encoder_learning_rate: float = 1e-3
     encoder_epochs: int = 1
     latent_regularization: float = 0.1

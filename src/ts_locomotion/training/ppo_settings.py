@@ -1,0 +1,31 @@
+"""Settings that every training by PPO has."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ActionNoise:
+    """How a policy begins to explore."""
+
+    initial_std: float = 0.6
+    std_range: tuple[float, float] = (0.05, 2.0)
+    last_layer_gain: float = 0.1
+    """Factor on the initial weights of the last layer: the robot begins by standing."""
+
+
+@dataclass(frozen=True)
+class PPO:
+    """Settings of training/mirrored_ppo.py."""
+
+    num_learning_epochs: int = 4
+    num_mini_batches: int = 4
+    clip_param: float = 0.2
+    gamma: float = 0.99
+    lam: float = 0.95
+    value_loss_coef: float = 1.0
+    entropy_coef: float = 0.002
+    learning_rate: float = 1e-3
+    learning_rate_bounds: tuple[float, float] = (1e-5, 1e-3)
+    critic_learning_rate: float = 1e-3
+    max_grad_norm: float = 1.0
+    desired_kl: float = 0.012
