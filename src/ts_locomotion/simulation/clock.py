@@ -11,11 +11,13 @@ class CpuTime(NamedTuple):
 
     total: float
     physics: float
+    beside: float = 0.0
+    """That of one of two threads, as long as both work."""
 
     @property
     def two_cores(self) -> float:
-        """Estimated wall time on two idle cores: physics uses both, the rest one [s]."""
-        return self.total - self.physics / 2
+        """Estimated wall time on two idle cores, both of which physics uses [s]."""
+        return self.total - self.physics / 2 - self.beside
 
 
 class CpuClock:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ts_locomotion import gait, observation, robot
+from ts_locomotion import gait, observation, robot, ticks
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.robot import Array
 from ts_locomotion.simulation import commands, curriculum, measurement, rewards, scene
@@ -39,6 +39,8 @@ class EnvironmentConfig:
     """One walking task."""
 
     environments: int = 256
+    physics_steps: int = 4
+    """Of each control period."""
     stiffness: float = 40.0
     damping: float = 1.0
     action_scale: float = 0.25
@@ -90,7 +92,7 @@ class Environment:
         self.level = np.zeros(self.count, dtype=np.int64)
         first = [self.bank.pick(ground, 0, self.rng) for ground in self.ground]
         models = [cell.model for cell in self.bank.cells]
-        self.physics = Physics(models, first, threads=config.threads)
+        self.physics = Physics(models, first, config.physics_steps, config.threads)
         self.step_time = self.physics.step_time
         self.clock = CpuClock()
         self._everyone = np.arange(self.count)
@@ -384,6 +386,7 @@ def _bank(config: EnvironmentConfig, seed: int) -> Bank:
     uneven = any(ground.kind != "flat" for ground in config.grounds)
     options = replace(
         scene.TRAINING,
+        time_step=ticks.CONTROL_PERIOD / config.physics_steps,
         stiffness=config.stiffness,
         damping=config.damping,
         box_count=BOX_LIMIT if uneven else None,

@@ -14,7 +14,7 @@ GRID_SPACING = 0.08
 """Of the 3 x 3 points around each foot whose heights are taken [m]."""
 _STEPS = np.array([-GRID_SPACING, 0.0, GRID_SPACING])
 GRID = np.stack(np.meshgrid(_STEPS, _STEPS, indexing="ij"), axis=-1).reshape(9, 2)
-OVERHANG = 0.08
+OVERHANG = 0.05
 """Ground this far below a sole does not carry it [m]."""
 CONTACT_FORCE = 1.0
 """A foot that presses harder stands [N]."""

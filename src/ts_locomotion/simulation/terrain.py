@@ -147,21 +147,22 @@ class Kind(NamedTuple):
     build: Callable[[np.random.Generator, float], Piece]
     easiest: float
     hardest: float
-    start_level: Callable[[float], float]
-    """Level of the starting platform for a size [m]."""
+    start_level: Callable[[float, Stream], float]
+    """Level of the starting platform for a size [m] in training or evaluation."""
     meaning: str
 
 
-def _on_ground(_: float) -> float:
+def _on_ground(_size: float, _stream: Stream) -> float:
     return 0.0
 
 
-def _above_hole(size: float) -> float:
-    """Small holes are shallow: who steps into one stumbles, and can learn from it."""
-    return min(2.0 * size, HOLE_DEPTH)
+def _above_hole(size: float, stream: Stream) -> float:
+    """Small holes are shallow, and those of training shallower: who stumbles there can learn."""
+    depth = max(0.06, 2.0 * size - 0.1) if stream == "train" else 2.0 * size
+    return min(depth, HOLE_DEPTH)
 
 
-def _above_stairs(size: float) -> float:
+def _above_stairs(size: float, _stream: Stream) -> float:
     return STEPS * size
 
 
@@ -209,7 +210,7 @@ def make(
     rng = _generator(name, seed, stream)
     before, after = flat(2 * START_LENGTH), flat(2.0)
     pieces = [before, kind.build(rng, size), after]
-    return _lay_out(name, size, pieces, -START_LENGTH, kind.start_level(size))
+    return _lay_out(name, size, pieces, -START_LENGTH, kind.start_level(size, stream))
 
 
 class Segment(NamedTuple):

@@ -16,6 +16,7 @@ from ts_locomotion.training.belief_encoder import BeliefStudent, Senses
 from ts_locomotion.training.belief_networks import BeliefTeacher
 from ts_locomotion.training.belief_tasks import BeliefTask, Student
 from ts_locomotion.training.runner import Runner
+from ts_locomotion.training.side_by_side import SideBySide
 from ts_locomotion.training.vector import VectorEnvironment
 
 GROUPS = ("policy", "heights", "valid", "map_age", "scans", "privileged")
@@ -39,6 +40,7 @@ class Distillation:
         self, teacher: BeliefTeacher, student: BeliefStudent, config: Student, robots: int
     ) -> None:
         self.teacher, self.student, self.config = teacher.eval(), student, config
+        self.cores = SideBySide()
         self.learning_rate = config.learning_rate
         self.optimizer = torch.optim.Adam(student.parameters(), lr=self.learning_rate, fused=True)
         self.state = torch.zeros(robots, student.state_size)
@@ -118,20 +120,36 @@ class Distillation:
             yield from torch.randperm(self.state.shape[0]).chunk(self.config.mini_batches)
 
     def _learn(self, targets: Targets, robots: Tensor) -> tuple[float, ...]:
+        """One step on the sequences of some robots, half of them on each core."""
+        here, there = robots.tensor_split(2)
+        total = len(robots)
+        (parts, own), (further, other) = self.cores.run(
+            lambda: self._gradient(targets, here, total),
+            lambda: self._gradient(targets, there, total),
+        )
+        for weights, one, another in zip(self.student.parameters(), own, other, strict=True):
+            weights.grad = one + another
+        nn.utils.clip_grad_norm_(self.student.parameters(), self.config.max_grad_norm)
+        self.optimizer.step()
+        return tuple((parts + further).tolist())
+
+    def _gradient(
+        self, targets: Targets, robots: Tensor, total: int
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """What some of `total` robots add to the means of the losses and to their gradient."""
         stored = {name: values[:, robots] for name, values in self.stored.items()}
         actions, believed = self.student.sequence(
             _senses(stored), self.first_state[robots], self.ended[:, robots]
         )
-        behaviour = (actions - targets.actions[:, robots]).square().sum(-1).mean()
-        heights = (believed.heights - targets.heights[:, robots]).square().mean()
-        privileged = (believed.privileged - targets.privileged[:, robots]).square().mean()
+        share = 1.0 / (len(actions) * total)
+        behaviour = (actions - targets.actions[:, robots]).square().sum() * share
+        heights = (believed.heights - targets.heights[:, robots]).square().mean(-1).sum() * share
+        guesses = (believed.privileged - targets.privileged[:, robots]).square().mean(-1)
+        privileged = guesses.sum() * share
         loss = behaviour + self.config.reconstruction * (heights + privileged)
-        self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.student.parameters(), self.config.max_grad_norm)
-        self.optimizer.step()
-        parts = (behaviour, heights, privileged, believed.gate.mean())
-        return tuple(part.item() for part in parts)
+        gradient = torch.autograd.grad(loss, tuple(self.student.parameters()))
+        gate = believed.gate.mean(-1).sum() * share
+        return torch.stack([behaviour, heights, privileged, gate]).detach(), gradient
 
 
 class Stage(NamedTuple):

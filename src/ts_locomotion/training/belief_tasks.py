@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from ts_locomotion.simulation.commands import CommandRanges
 from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.height_noise import HeightNoiseConfig
+from ts_locomotion.simulation.randomization import Domain
 from ts_locomotion.simulation.rewards import Shape, Weights
-from ts_locomotion.simulation.sighted_environment import SightedConfig
+from ts_locomotion.simulation.sighted_environment import SightedConfig, Wrenches
 from ts_locomotion.training.ppo_settings import PPO, ActionNoise
 
 
@@ -31,7 +32,7 @@ class TeacherAlgorithm(PPO):
     """PPO of the teacher."""
 
     num_learning_epochs: int = 3
-    entropy_coef: float = 0.001
+    entropy_coef: float = 0.0005
     learning_rate_bounds: tuple[float, float] = (2e-5, 1e-3)
     desired_kl: float = 0.01
 
@@ -40,7 +41,7 @@ class TeacherAlgorithm(PPO):
 class Student:
     """Distillation into the student; see training/belief_student.py."""
 
-    steps: int = 4_000_000
+    steps: int = 5_000_000
     """Environment steps."""
     steps_per_iteration: int = 24
     """Also the length of the sequences that gradients flow through."""
@@ -73,6 +74,8 @@ class BeliefTask:
     """Environment steps of the teacher."""
     steps_per_iteration: int = 24
     """Of each environment between two updates of the teacher."""
+    settling: float = 0.75
+    """Share of the steps after which the highest rate of the policy falls to the lowest."""
     save_interval: int = 1
     """Iterations between checkpoints, each of which costs 1 % of an iteration."""
     mirror_share: float = 0.5
@@ -88,13 +91,16 @@ class BeliefTask:
 
 GROUNDS = (
     Ground("flat", share=2, variants=32),
-    Ground("rough", easiest=0.01, hardest=0.10),
-    Ground("slope", easiest=0.05, hardest=0.40),
-    Ground("stairs_up", share=4, easiest=0.03, hardest=0.25),
-    Ground("stairs_down", share=3, easiest=0.03, hardest=0.25),
-    Ground("blocks", share=2, easiest=0.03, hardest=0.22),
-    Ground("gaps", share=3, easiest=0.05, hardest=0.32),
-    Ground("stepping_stones", share=3, easiest=0.08, hardest=0.25),
+    Ground("rough", variants=4, easiest=0.01, hardest=0.10),
+    Ground("slope", variants=4, easiest=0.05, hardest=0.40),
+    Ground("stairs_up", share=4, variants=6, easiest=0.03, hardest=0.25),
+    Ground("stairs_random_up", variants=4, easiest=0.03, hardest=0.22),
+    Ground("stairs_ledged_up", variants=4, easiest=0.05, hardest=0.22),
+    Ground("stairs_down", share=2, variants=5, easiest=0.03, hardest=0.25),
+    Ground("grid_steps", variants=4, easiest=0.03, hardest=0.25),
+    Ground("blocks", share=2, variants=5, easiest=0.03, hardest=0.22),
+    Ground("gaps", share=4, variants=6, easiest=0.05, hardest=0.32),
+    Ground("stepping_stones", share=3, variants=6, easiest=0.06, hardest=0.25),
 )
 
 
@@ -103,10 +109,12 @@ def go2_belief() -> BeliefTask:
     return BeliefTask(
         "go2_belief",
         "belief teacher, then student (Miki et al. 2022): stairs, gaps, stepping stones",
-        steps=18_000_000,
+        steps=22_000_000,
         environment=SightedConfig(
             history_frames=1,
-            blind_every=8,
+            physics_steps=3,
+            domain=Domain(push_speed=0.5),
+            wrenches=Wrenches(force=12.0, torque=2.0),
             levels=12,
             grounds=GROUNDS,
             commands=CommandRanges(stand_share=0.06),

@@ -18,10 +18,21 @@ from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.vector import VectorEnvironment
 
 
+class TeacherRunner(Runner):
+    """The training loop whose policy wanders ever less in the end."""
+
+    task: BeliefTask  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def _schedule(self) -> None:
+        begins, (lowest, highest) = self.task.settling, self.task.algorithm.learning_rate_bounds
+        settled = max(0.0, (self.steps_done / self.task.steps - begins) / (1.0 - begins))
+        self.alg.highest_rate = highest * (lowest / highest) ** settled
+
+
 def build(task: BeliefTask, seed: int, folder: Path) -> Runner:
     """Environment, networks and algorithm of the teacher, untrained."""
     environment = VectorEnvironment(SightedEnvironment(task.environment, seed))
-    return Runner(environment, task, settings(task), folder)
+    return TeacherRunner(environment, task, settings(task), folder)
 
 
 def settings(task: BeliefTask) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 
 from ts_locomotion.training.mirror import Mirror
+from ts_locomotion.training.side_by_side import SideBySide
 
 
 class Rollout(NamedTuple):
@@ -44,6 +45,7 @@ class MirroredPPO(PPO):
     ) -> None:
         super().__init__(actor, critic, storage, **kwargs)
         self.mirror = mirror
+        self.cores = SideBySide()
         self.lowest_rate, self.highest_rate = learning_rate_bounds
         self.optimizer = torch.optim.Adam(
             [
@@ -62,8 +64,10 @@ class MirroredPPO(PPO):
         rollout = self._rollout()
         losses = self._learn(rollout)
         # Normalising with these samples earlier would shift the ratio and KL of their own update.
-        self.actor.update_normalization(rollout.observations)
-        self.critic.update_normalization(rollout.observations)
+        self.cores.run(
+            lambda: self.actor.update_normalization(rollout.observations),
+            lambda: self.critic.update_normalization(rollout.observations),
+        )
         self.storage.clear()
         return losses
 
@@ -104,18 +108,34 @@ class MirroredPPO(PPO):
         mirrored = torch.rand(len(batch), 1) < self.mirror.share
         obs = self.mirror.observations(self._inputs(rollout, batch), mirrored)
         actions = self.mirror.actions(rollout.actions[batch], mirrored)
+        self.optimizer.zero_grad()
+        losses, value = self.cores.run(
+            lambda: self._judge_policy(rollout, batch, obs, actions, ~mirrored[:, 0]),
+            lambda: self._judge_values(rollout, batch, obs),
+        )
+        self._descend()
+        surrogate, entropy, kl, penalty = losses
+        return surrogate, value, entropy, kl, penalty
+
+    def _judge_policy(
+        self, rollout: Rollout, batch: Tensor, obs: TensorDict, actions: Tensor, as_taken: Tensor
+    ) -> tuple[float, ...]:
+        """Gradient of the actor's loss; its parts and the divergence."""
         self.actor(obs, stochastic_output=True)
         # Only samples as they were taken tell how far the policy has moved.
-        kl = self._kl(rollout, batch, ~mirrored[:, 0])
+        kl = self._kl(rollout, batch, as_taken)
         self._adapt_learning_rate(kl)
         surrogate = self._surrogate(rollout, batch, actions)
-        value = self._value_loss(rollout, batch, self.critic(obs))
         entropy = self.actor.output_entropy.mean()
         penalty = self._regularization(rollout, batch)
-        self._descend(
-            surrogate + self.value_loss_coef * value - self.entropy_coef * entropy + penalty
-        )
-        return surrogate.item(), value.item(), entropy.item(), kl, penalty.item()
+        (surrogate - self.entropy_coef * entropy + penalty).backward()
+        return surrogate.item(), entropy.item(), kl, penalty.item()
+
+    def _judge_values(self, rollout: Rollout, batch: Tensor, obs: TensorDict) -> float:
+        """Gradient of the critic's loss, and that loss."""
+        loss = self._value_loss(rollout, batch, self.critic(obs))
+        (self.value_loss_coef * loss).backward()
+        return loss.item()
 
     def _regularization(self, _rollout: Rollout, _batch: Tensor) -> Tensor:
         """A further loss on the policy."""
@@ -151,9 +171,7 @@ class MirroredPPO(PPO):
         clipped = old + (values - old).clamp(-self.clip_param, self.clip_param)
         return torch.max((values - returns).square(), (clipped - returns).square()).mean()
 
-    def _descend(self, loss: Tensor) -> None:
-        self.optimizer.zero_grad()
-        loss.backward()
+    def _descend(self) -> None:
         for group in self.optimizer.param_groups:
             nn.utils.clip_grad_norm_(group["params"], self.max_grad_norm)
         self.optimizer.step()

@@ -18,8 +18,8 @@ class Progress:
     def advance(self, cpu: CpuTime) -> dict[str, float]:
         """Count an iteration; speeds in environment steps per second, learning included.
 
-        `speed/two_cores` divides by CPU time of physics / 2 + CPU time of the rest: what two idle
-        cores would reach, whatever else this machine is doing.
+        `speed/two_cores` divides by the CPU time on the busier of two cores: what they would
+        reach if idle, whatever else this machine is doing.
         """
         self._done += 1
         if self._cpu is None:

@@ -10,6 +10,7 @@ import torch
 from rsl_rl.runners import OnPolicyRunner
 from torch.utils.tensorboard import SummaryWriter
 
+from ts_locomotion.simulation.clock import CpuTime
 from ts_locomotion.training import checkpoint, run
 from ts_locomotion.training.mirrored_ppo import MirroredPPO
 from ts_locomotion.training.progress import Progress
@@ -69,7 +70,7 @@ class Runner(OnPolicyRunner):
             notes |= {f"loss/{name}": value for name, value in self.alg.update().items()}
             self.current_learning_iteration += 1
             self.steps_done += self.steps_of_iteration
-            notes |= self._describe() | progress.advance(self.env.environment.clock.read())
+            notes |= self._describe() | progress.advance(self._spent())
             for name, value in notes.items():
                 curves.add_scalar(name, value, self.steps_done)
             progress.show(notes)
@@ -117,6 +118,9 @@ class Runner(OnPolicyRunner):
             self.alg.compute_returns(obs)
         notes = {name: value / self.task.steps_per_iteration for name, value in sums.items()}
         return obs, notes
+
+    def _spent(self) -> CpuTime:
+        return self.env.environment.clock.read()._replace(beside=self.alg.cores.saved)
 
     def _describe(self) -> dict[str, float]:
         return {
