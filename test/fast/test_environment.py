@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ts_locomotion import observation
+from ts_locomotion import observation, ticks
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation import curriculum
 from ts_locomotion.simulation.curriculum import Ground, Outcome
@@ -131,6 +131,12 @@ def test_a_restored_environment_continues_identically():
     assert np.array_equal(given.rewards, expected.rewards)
     for name, value in expected.observations.items():
         assert np.array_equal(given.observations[name], value), name
+
+
+@pytest.mark.parametrize("physics_steps", [2, 3, 4])
+def test_a_control_period_lasts_as_long_however_finely_it_is_simulated(physics_steps):
+    environment = Environment(replace(CONFIG, physics_steps=physics_steps), 0)
+    assert environment.step_time == pytest.approx(ticks.CONTROL_PERIOD)
 
 
 def test_no_environments_are_refused():

@@ -175,6 +175,15 @@ def test_stepping_stones_stand_over_a_hole():
     assert 0.25 < on_stone.mean() < 0.65
 
 
+@pytest.mark.parametrize("name", ["gaps", "stepping_stones"])
+def test_the_first_holes_of_training_are_shallow_and_the_last_as_deep_as_any(name):
+    def depth(size: float, stream: terrain.Stream) -> float:
+        return make(name, size, stream=stream).start_height
+
+    assert depth(0.06, "train") < 0.08 < depth(0.06, "eval")
+    assert depth(0.35, "train") == depth(0.35, "eval") == terrain.HOLE_DEPTH
+
+
 def test_a_slope_rises_and_falls_at_its_grade_without_a_jump():
     heights = profile(make("slope", 0.3))
     grades = np.diff(heights) / np.diff(ALONG)
