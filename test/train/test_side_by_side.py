@@ -68,7 +68,8 @@ def test_actor_and_critic_learn_as_they_would_from_one_loss(tmp_path: Path):
         - algorithm.entropy_coef * algorithm.actor.output_entropy.mean()
     )
     loss.backward()
-    assert max(belief.difference(a, b) for a, b in zip(apart, _gradients(algorithm))) < 1e-7
+    together = _gradients(algorithm)
+    assert max(belief.difference(*pair) for pair in zip(apart, together, strict=True)) < 1e-7
 
 
 def test_halves_of_a_batch_add_up_to_the_gradient_of_the_whole(tmp_path: Path):
@@ -80,7 +81,8 @@ def test_halves_of_a_batch_add_up_to_the_gradient_of_the_whole(tmp_path: Path):
     few, first = algorithm._gradient(targets, robots[:3], len(robots))
     rest, second = algorithm._gradient(targets, robots[3:], len(robots))
     assert belief.difference(few + rest, parts) < 1e-6
-    assert max(belief.difference(a + b, c) for a, b, c in zip(first, second, whole)) < 1e-6
+    for one, other, both in zip(first, second, whole, strict=True):
+        assert belief.difference(one + other, both) < 1e-6
 
 
 def test_the_policys_rate_settles_at_the_lowest(tmp_path: Path):
@@ -108,9 +110,14 @@ def _walked(algorithm):
     """What a rollout of random numbers would leave, and all of its samples."""
     storage = algorithm.storage
     torch.manual_seed(0)
-    for name in storage.observations.keys():
-        storage.observations[name].normal_()
-    for values in (storage.actions, storage.values, storage.returns, storage.advantages):
+    observed = storage.observations.values()
+    for values in (
+        *observed,
+        storage.actions,
+        storage.values,
+        storage.returns,
+        storage.advantages,
+    ):
         values.normal_()
     storage.actions_log_prob.normal_(-12.0)
     shape = storage.actions.shape
