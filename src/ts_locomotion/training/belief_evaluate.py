@@ -29,7 +29,12 @@ TRIALS = (
     Trial("slope 0.35", "slope", 0.35, time=26.0),
     *(Trial(f"stairs up {h} cm", "stairs_up", h / 100, time=12.0) for h in (10, 15, 20, 25)),
     *(Trial(f"stairs down {h} cm", "stairs_down", h / 100, time=12.0) for h in (10, 15, 20, 25)),
-    *(Trial(f"blocks {h} cm", "blocks", h / 100, time=16.0) for h in (15, 20)),
+    Trial("random stairs 15 cm", "stairs_random_up", 0.15, time=12.0),
+    Trial("ledged stairs 15 cm", "stairs_ledged_up", 0.15, time=12.0),
+    Trial("open stairs 15 cm", "stairs_open_up", 0.15, time=12.0),
+    Trial("grid steps 15 cm", "grid_steps", 0.15, time=14.0),
+    Trial("discrete rough 10 cm", "discrete_rough", 0.10, time=16.0),
+    *(Trial(f"blocks {h} cm", "blocks", h / 100, time=18.0) for h in (15, 20)),
     *(Trial(f"gaps {h} cm", "gaps", h / 100, time=16.0) for h in (15, 25, 35)),
     *(
         Trial(f"stepping stones {h} cm", "stepping_stones", h / 100, time=15.0)
