@@ -41,14 +41,14 @@ class TeacherAlgorithm(PPO):
 class Student:
     """Distillation into the student; see training/belief_student.py."""
 
-    steps: int = 5_000_000
+    steps: int = 4_000_000
     """Environment steps."""
     steps_per_iteration: int = 24
     """Also the length of the sequences that gradients flow through."""
-    epochs: int = 2
+    epochs: int = 4
     mini_batches: int = 4
     learning_rate: float = 1e-3
-    final_learning_rate: float = 2e-4
+    final_learning_rate: float = 1e-4
     """Reached at the end by exponential decay."""
     max_grad_norm: float = 1.0
     reconstruction: float = 2.0
@@ -57,7 +57,8 @@ class Student:
     noise_from: float = 0.02
     noise_until: float = 0.3
     """Shares of the training over which the height noise grows from 0 to 1."""
-    hidden: int = 50
+    hidden: int = 100
+    """Of each layer. The paper's 50 imitated less well."""
     layers: int = 2
     head: tuple[int, ...] = (64, 64)
     """Hidden layers of belief head and gate."""
