@@ -8,6 +8,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ts_locomotion import bundle, observation, perception
+from ts_locomotion.action import ActionForm
 from ts_locomotion.contract import Contract, Gait
 
 TERMS = (
@@ -18,6 +19,9 @@ TERMS = (
     "joint_velocities",
     "last_action",
 )
+PHASE_RESIDUAL = ActionForm("phase_residual", lift_height=0.08, phase_scale=0.3)
+PHASE_TERMS = (*TERMS[:-1], "last_phase_action", "gait_clock")
+"""What a policy of such actions observes."""
 HISTORY = 20
 BELIEF = 8
 GATE = 8
@@ -41,7 +45,17 @@ def write_blind(
     return _write(folder, contract, graph)
 
 
-def write_seeing(folder: Path, seed: int = 0, terms: Sequence[str] = TERMS) -> Path:
+def write_phase_residual(folder: Path, seed: int = 0) -> Path:
+    """A seeing bundle whose policy bends a trot."""
+    return write_seeing(folder, seed, PHASE_TERMS, PHASE_RESIDUAL)
+
+
+def write_seeing(
+    folder: Path,
+    seed: int = 0,
+    terms: Sequence[str] = TERMS,
+    action: ActionForm | None = None,
+) -> Path:
     """A go2 bundle with eyes, gate, reconstructed heights and privileged state."""
     width = observation.size(terms)
     contract = _contract(
@@ -53,6 +67,7 @@ def write_seeing(folder: Path, seed: int = 0, terms: Sequence[str] = TERMS) -> P
         gate_size=GATE,
         reconstructed_heights=True,
         privileged={"contacts": 4, "friction": 1},
+        action=action or ActionForm(),
     )
     graph = _Graph(seed)
     inputs = ["observation", "heights", "valid", "map_age", "state"]
@@ -94,7 +109,7 @@ def _write(folder: Path, contract: Contract, belief: "_Graph") -> Path:
     policy = _Graph(belief.seed + 1)
     inputs, outputs = bundle.policy_ports(contract)
     policy.add("Concat", list(inputs), "seen", axis=1)
-    policy.dense("seen", sum(inputs.values()), 12, "action", gain=0.1)
+    policy.dense("seen", sum(inputs.values()), outputs["action"], "action", gain=0.1)
     (folder / "policy.onnx").write_bytes(policy.model(inputs, outputs))
     (folder / "belief.onnx").write_bytes(belief.model(*bundle.belief_ports(contract)))
     bundle.write_contract(folder, contract)

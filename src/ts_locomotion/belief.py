@@ -133,7 +133,7 @@ class BeliefStage:
         """One control tick of B robots.
 
         Velocity command (B, 3) as received and its age (B,) [s] at the robot state, infinite when
-        there was none; last_action (B, J) the policy's raw answer to the tick before, zero at
+        there was none; last_action (B, A) the policy's raw answer to the tick before, zero at
         first, observed as clipped. Raises InvalidInput when anything is not finite; `state` then
         stays the one to use.
         """

@@ -120,7 +120,7 @@ def policy_ports(contract: Contract) -> tuple[dict[str, int], dict[str, int]]:
         "observation": observation.size(contract.policy_observation),
         "belief": contract.belief_size,
     }
-    return inputs, {"action": len(contract.joints)}
+    return inputs, {"action": contract.action.size}
 
 
 def read_contract(folder: Path) -> Contract:

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ts_locomotion import command, observation, perception, robot, ticks
-from ts_locomotion.errors import BundleMismatch
+from ts_locomotion.action import ActionForm
+from ts_locomotion.errors import BundleMismatch, ConfigurationError
 from ts_locomotion.robot import Array
 
 FORMAT_VERSION = 1
@@ -47,7 +48,7 @@ class Contract:
     damping: Array
     """Velocity gains [N m s/rad]."""
     action_scale: Array
-    """Joint target minus stand pose [rad] per unit of action."""
+    """Offset of each joint [rad] per unit of action."""
     action_clip: float
     """Actions beyond this magnitude are clipped."""
     belief_observation: tuple[str, ...]
@@ -58,6 +59,7 @@ class Contract:
     command_limits: Mapping[str, tuple[float, float]]
     """Lowest and highest linear_x, linear_y [m/s] and angular_z [rad/s]."""
     gait: Gait
+    action: ActionForm = dataclass_field(default_factory=ActionForm)
     exteroception: bool = False
     gate_size: int = 0
     reconstructed_heights: bool = False
@@ -104,9 +106,10 @@ def to_mapping(contract: Contract) -> dict[str, Any]:
         ]
     values["joints"] = list(contract.joints)
     values["scan"] = {name: list(part) for name, part in contract.scan._asdict().items()}
-    values["privileged"] = [{"name": n, "size": size} for n, size in contract.privileged.items()]
+    values["privileged"] = _sizes_values(contract.privileged)
     values["command_limits"] = {a: list(contract.command_limits[a]) for a in command.AXES}
     values["gait"] = contract.gait._asdict()
+    values["action"] = _action_values(contract.action)
     return values
 
 
@@ -116,6 +119,7 @@ def from_mapping(values: object) -> Contract:
     version = fields.get("format_version")
     if version != FORMAT_VERSION:
         raise mismatch("format_version", version, FORMAT_VERSION)
+    fields = {**OMITTED, **fields}
     _exact_keys("contract", fields, ("format_version", *READERS))
     return Contract(**{field: read(field, fields[field]) for field, read in READERS.items()})
 
@@ -132,6 +136,10 @@ def _check(contract: Contract) -> None:
         unknown = sorted(set(names) - set(observation.TERMS))
         if unknown or not names or len(set(names)) != len(names):
             raise mismatch(field, list(names), f"distinct names of {sorted(observation.TERMS)}")
+        try:
+            contract.action.check_terms(names, acts=field == "policy_observation")
+        except ConfigurationError as error:
+            raise BundleMismatch(f"{field}: {error}") from error
     files = contract.files
     if files and set(files) != set(NETWORK_FILES):
         raise mismatch("files", sorted(files), sorted(NETWORK_FILES))
@@ -188,7 +196,7 @@ def _terms(field: str, value: object) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _privileged(field: str, value: object) -> dict[str, int]:
+def _sizes(field: str, value: object) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for entry in _sequence(field, value):
         item = _mapping(field, entry)
@@ -198,6 +206,10 @@ def _privileged(field: str, value: object) -> dict[str, int]:
             raise mismatch(field, f"{name} twice", "distinct names")
         sizes[name] = _integer(f"{field}.{name}", item["size"])
     return sizes
+
+
+def _sizes_values(sizes: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"name": name, "size": size} for name, size in sizes.items()]
 
 
 def _exact_keys(field: str, given: Mapping[str, Any], expected: Sequence[str]) -> None:
@@ -284,6 +296,24 @@ def _gait(field: str, value: object) -> Gait:
     return Gait(_number(f"{field}.frequency_hz", gait["frequency_hz"]))
 
 
+def _action(field: str, value: object) -> ActionForm:
+    given = _mapping(field, value)
+    try:
+        form = ActionForm(_text(f"{field}.kind", given.get("kind")))
+        _exact_keys(field, given, ("kind", "parts", *form.settings))
+        parts = _sizes(f"{field}.parts", given["parts"])
+        if list(parts.items()) != list(form.parts.items()):
+            raise mismatch(f"{field}.parts", parts, form.parts)
+        return replace(form, **{n: _number(f"{field}.{n}", given[n]) for n in form.settings})
+    except ConfigurationError as error:
+        raise BundleMismatch(str(error)) from error
+
+
+def _action_values(form: ActionForm) -> dict[str, Any]:
+    settings = {name: getattr(form, name) for name in form.settings}
+    return {"kind": form.kind, "parts": _sizes_values(form.parts), **settings}
+
+
 # How each field of contract.yaml is read, in the order it is written.
 READERS: Mapping[str, Callable[[str, object], Any]] = {
     "name": _text,
@@ -295,6 +325,7 @@ READERS: Mapping[str, Callable[[str, object], Any]] = {
     "damping": _array,
     "action_scale": _array,
     "action_clip": _number,
+    "action": _action,
     "belief_observation": _terms,
     "policy_observation": _terms,
     "exteroception": _flag,
@@ -303,10 +334,13 @@ READERS: Mapping[str, Callable[[str, object], Any]] = {
     "belief_size": _integer,
     "gate_size": _integer,
     "reconstructed_heights": _flag,
-    "privileged": _privileged,
+    "privileged": _sizes,
     "command_limits": _limits,
     "gait": _gait,
     "files": _mapping,
     "training": _mapping,
     "scores": _mapping,
 }
+
+OMITTED: Mapping[str, Any] = {"action": _action_values(ActionForm())}
+"""Values of fields that bundles were once written without."""

@@ -19,6 +19,12 @@ def clock(phase: Array, moving: Array) -> Array:
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1) * np.asarray(moving)[..., None]
 
 
+def read(clock: Array) -> tuple[Array, Array]:
+    """Phase and moving that a `clock` (..., 2) tells. Shapes (...) and (...)."""
+    sine, cosine = np.moveaxis(np.asarray(clock), -1, 0)
+    return np.arctan2(sine, cosine) / (2 * np.pi) % 1.0, np.hypot(sine, cosine) > 0.5
+
+
 def leg_phases(phase: Array) -> Array:
     """Phase of each leg in [0, 1): swing in the first half, then stance. Shape (..., F)."""
     return (np.asarray(phase)[..., None] + LEG_PHASE) % 1.0

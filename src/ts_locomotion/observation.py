@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ts_locomotion import robot, rotation
-from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.errors import ConfigurationError, InvalidInput
 from ts_locomotion.robot import Array
 
 
@@ -26,6 +26,7 @@ TERMS: Mapping[str, Term] = {
     "joint_positions": Term(12, 1.0, 0.01),
     "joint_velocities": Term(12, 0.05, 0.5),
     "last_action": Term(12, 1.0, 0.0),
+    "last_phase_action": Term(16, 1.0, 0.0),
     "gait_clock": Term(2, 1.0, 0.0),
 }
 
@@ -77,8 +78,9 @@ def observe(
 ) -> Array:
     """The scaled observation, in the order of `names`. Shape (..., N), float32.
 
-    Command (..., 3) is v_x, v_y [m/s] and w_z [rad/s] in the base frame, last_action (..., J) the
-    policy's raw output, gait_clock (..., 2) the sine and cosine of the gait phase.
+    Command (..., 3) is v_x, v_y [m/s] and w_z [rad/s] in the base frame, last_action (..., A) the
+    policy's raw output, gait_clock (..., 2) the sine and cosine of the gait phase. Raises
+    InvalidInput for a term of another size than in TERMS.
     """
     values = {
         "command": command,
@@ -87,7 +89,11 @@ def observe(
         "joint_positions": sensed.joint_positions - robot.STAND_POSE,
         "joint_velocities": sensed.joint_velocities,
         "last_action": last_action,
+        "last_phase_action": last_action,
         "gait_clock": gait_clock,
     }
     terms = [np.asarray(values[name]) * TERMS[name].scale for name in names]
+    for name, term in zip(names, terms, strict=True):
+        if term.shape[-1] != TERMS[name].size:
+            raise InvalidInput(f"{name} has {term.shape[-1]} entries, expected {TERMS[name].size}")
     return np.concatenate(terms, axis=-1).astype(np.float32)

@@ -9,14 +9,14 @@ from ts_locomotion.bundle import Bundle
 from ts_locomotion.command import CommandLimits
 from ts_locomotion.observation import Proprioception
 from ts_locomotion.policy import PolicyOutput, PolicyStage
-from ts_locomotion.robot import JOINTS, Array
+from ts_locomotion.robot import Array
 
 
 class PipelineState(NamedTuple):
     """What B robots remember from one control tick to the next."""
 
     belief: BeliefState
-    last_action: Array  # (B, J) the policy's raw output
+    last_action: Array  # (B, A) the policy's raw output
 
 
 class PipelineOutput(NamedTuple):
@@ -30,14 +30,14 @@ class Pipeline:
     """Belief and policy of one bundle; perception gives the scans (see perception.foot_scans)."""
 
     def __init__(self, bundle: Bundle, limits: CommandLimits | None = None) -> None:
+        self._action_size = bundle.contract.action.size
         self._belief = BeliefStage(bundle, limits)
         self._policy = PolicyStage(bundle)
 
     def initial_state(self, batch: int = 1) -> PipelineState:
         """The state on entering control."""
-        return PipelineState(
-            self._belief.initial_state(batch), np.zeros((batch, len(JOINTS)), dtype=np.float32)
-        )
+        still = np.zeros((batch, self._action_size), dtype=np.float32)
+        return PipelineState(self._belief.initial_state(batch), still)
 
     def step(
         self,

@@ -72,6 +72,24 @@ def foot_position_in_base(joint_positions: Array) -> Array:
     return HIP_OFFSET + np.stack([forward, y, z], axis=-1)
 
 
+def joint_positions_at(foot_position_in_base: Array) -> Array:
+    """Joint positions [rad] that bring the foot frames to positions in the base frame [m].
+
+    The inverse of foot_position_in_base for knees that point backwards: shape (..., F, 3) gives
+    (..., J). A leg too short to reach stretches towards the position. Joint limits are not heeded.
+    """
+    x, y, z = np.moveaxis(foot_position_in_base - HIP_OFFSET, -1, 0)
+    outward = THIGH_OFFSET_Y * LEFT
+    # Seen along the hip's axis, thigh joint and foot span a triangle with a right angle.
+    upward = -np.sqrt(np.maximum(np.square(y) + np.square(z) - np.square(outward), 0.0))
+    hip = np.arctan2(z, y) - np.arctan2(upward, outward)
+    hip = (hip + np.pi) % (2 * np.pi) - np.pi
+    reach = np.hypot(x, upward)
+    calf = -2 * np.arccos(np.minimum(reach / (2 * LINK_LENGTH), 1.0))
+    thigh = np.arctan2(-x, -upward) - calf / 2
+    return np.stack([hip, thigh, calf], axis=-1).reshape(*np.shape(x)[:-1], len(JOINTS))
+
+
 def foot_velocity_in_base(joint_positions: Array, joint_velocities: Array) -> Array:
     """Velocity of the foot frames relative to the base, in the base frame [m/s].
 

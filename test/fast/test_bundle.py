@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import yaml
-from bundles import write_blind, write_seeing
+from bundles import write_blind, write_phase_residual, write_seeing
 
 from ts_locomotion import bundle, contract, robot
 from ts_locomotion.errors import BundleMismatch, ConfigurationError, InvalidInput
@@ -32,7 +32,7 @@ def edit_network(folder: Path, name: str, change) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("write", [write_blind, write_seeing])
+@pytest.mark.parametrize("write", [write_blind, write_seeing, write_phase_residual])
 def test_a_bundle_comes_back_as_written(tmp_path, write):
     written = bundle.load(write(tmp_path)).contract
     again = contract.from_mapping(contract.to_mapping(written))
@@ -94,7 +94,52 @@ def test_a_faulty_contract_is_refused_by_field(tmp_path, field):
         bundle.load(tmp_path)
 
 
-@pytest.mark.parametrize("field", [*contract.READERS, "format_version"])
+PHASE_FAULTS = {
+    "action.kind": lambda v: v["action"].update(kind="torques"),
+    "action.parts": lambda v: v["action"]["parts"].reverse(),
+    "action.parts.joints": lambda v: v["action"]["parts"][1].update(size=12.5),
+    "action": lambda v: v["action"].pop("phase_scale"),
+    "action.lift_height": lambda v: v["action"].update(lift_height=0.0),
+    "action.phase_scale": lambda v: v["action"].update(phase_scale="much"),
+    "policy_observation: observed": lambda v: v["policy_observation"].pop(),
+    "belief_observation: observed": lambda v: v["belief_observation"].append(LAST_ACTION),
+}
+LAST_ACTION = {"name": "last_action", "size": 12, "scale": 1.0}
+
+
+@pytest.mark.parametrize("field", PHASE_FAULTS)
+def test_a_faulty_action_is_refused_by_field(tmp_path, field):
+    edit(write_phase_residual(tmp_path), PHASE_FAULTS[field])
+    with pytest.raises(BundleMismatch, match=rf"contract\.yaml: {field}: given .* expected "):
+        bundle.load(tmp_path)
+
+
+def test_an_unknown_kind_of_action_is_refused_with_the_valid_ones(tmp_path):
+    edit(write_blind(tmp_path), lambda v: v["action"].update(kind="torques"))
+    with pytest.raises(BundleMismatch, match=r"'torques', expected .*joint_targets.*phase_res"):
+        bundle.load(tmp_path)
+
+
+def test_a_bundle_from_before_there_were_kinds_of_action_acts_by_joint_targets(tmp_path):
+    edit(write_blind(tmp_path), lambda values: values.pop("action"))
+    form = bundle.load(tmp_path).contract.action
+    assert form.kind == "joint_targets" and form.size == 12
+
+
+def test_networks_of_another_kind_of_action_are_refused(tmp_path):
+    values = yaml.safe_load((write_seeing(tmp_path / "one") / "contract.yaml").read_text())
+    write_phase_residual(tmp_path / "other")
+    changes = {name: values[name] for name in ("action", "policy_observation")}
+    changes["belief_observation"] = values["belief_observation"]
+    edit(tmp_path / "other", lambda v: v.update(changes))
+    with pytest.raises(BundleMismatch, match=r"onnx (in|out)puts"):
+        bundle.load(tmp_path / "other")
+
+
+REQUIRED = [name for name in contract.READERS if name not in contract.OMITTED]
+
+
+@pytest.mark.parametrize("field", [*REQUIRED, "format_version"])
 def test_no_field_may_be_missing(tmp_path, field):
     edit(write_blind(tmp_path), lambda values: values.pop(field))
     with pytest.raises(BundleMismatch, match=field):

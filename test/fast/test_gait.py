@@ -22,6 +22,15 @@ def test_the_clock_is_on_the_unit_circle_when_moving_and_zero_when_standing():
     np.testing.assert_allclose(clock, [[1.0, 0.0], [0.0, 0.0]], atol=1e-12)
 
 
+def test_phase_and_motion_are_read_back_from_the_clock():
+    phases = np.array([0.0, 0.2, 0.5, 0.99, 0.3])
+    moving = np.array([True, True, True, True, False])
+    phase, moves = gait.read(gait.clock(phases, moving).astype(np.float32))
+    np.testing.assert_array_equal(moves, moving)
+    apart = (phase - phases + 0.5) % 1.0 - 0.5
+    np.testing.assert_allclose(apart[moving], 0.0, atol=1e-6)
+
+
 def test_diagonal_legs_swing_together_and_the_pairs_in_turn():
     front_right, front_left, rear_right, rear_left = gait.leg_phases(np.array(0.1))
     assert front_right == rear_left == pytest.approx(0.1)

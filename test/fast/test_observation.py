@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ts_locomotion import observation, robot
-from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.errors import ConfigurationError, InvalidInput
 from ts_locomotion.observation import TERMS, Proprioception
 
-ALL = tuple(TERMS)
+ALL = tuple(name for name in TERMS if name != "last_phase_action")
 
 
 def sensed(batch: tuple[int, ...] = (), seed: int = 0) -> Proprioception:
@@ -28,7 +28,7 @@ def observe(names, batch: tuple[int, ...] = (), seed: int = 0) -> np.ndarray:
 
 
 def test_the_go2_ts_observation_has_45_entries():
-    names = [name for name in TERMS if name != "gait_clock"]
+    names = [name for name in ALL if name != "gait_clock"]
     assert observation.size(names) == 45
     assert observe(names).shape == (45,)
 
@@ -77,6 +77,20 @@ def test_scales_and_noise_cover_every_entry():
     layout = observation.layout(ALL)
     np.testing.assert_allclose(noise[layout["angular_velocity"]], 0.05)
     assert not noise[layout["command"]].any()
+
+
+def test_the_last_action_of_a_phase_residual_is_sixteen_wide():
+    names = ["last_phase_action", "command"]
+    action = np.arange(16.0)
+    observed = observation.observe(names, sensed(), np.zeros(3), action, np.zeros(2))
+    np.testing.assert_array_equal(observed, [*action, 0, 0, 0])
+
+
+@pytest.mark.parametrize(("name", "size"), [("last_action", 16), ("last_phase_action", 12)])
+def test_an_action_of_another_size_is_refused(name, size):
+    reason = rf"{name} has {size} entries, expected {TERMS[name].size}"
+    with pytest.raises(InvalidInput, match=reason):
+        observation.observe([name], sensed(), np.zeros(3), np.zeros(size), np.zeros(2))
 
 
 def test_an_unknown_term_is_refused_with_the_valid_names():

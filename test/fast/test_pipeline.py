@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from bundles import write_blind, write_seeing
+from bundles import write_blind, write_phase_residual, write_seeing
 
 from ts_locomotion import bundle, perception, robot
 from ts_locomotion.belief import BeliefStage, Scans
@@ -25,7 +25,7 @@ class Senses(NamedTuple):
     scans: Scans
 
 
-@pytest.fixture(scope="module", params=[write_blind, write_seeing])
+@pytest.fixture(scope="module", params=[write_blind, write_seeing, write_phase_residual])
 def loaded(request, tmp_path_factory):
     return bundle.load(request.param(tmp_path_factory.mktemp("bundle")))
 
@@ -75,7 +75,8 @@ def test_the_same_walk_gives_the_same_targets_bit_for_bit(loaded):
 
 def test_the_pipeline_is_its_stages_in_a_row(loaded):
     believing, acting = BeliefStage(loaded), PolicyStage(loaded)
-    state, action, targets = believing.initial_state(), np.zeros((1, 12)), []
+    state, targets = believing.initial_state(), []
+    action = np.zeros((1, loaded.contract.action.size))
     walk = senses(1)
     for sensed, command, scans in walk:
         tick, state = believing.step(sensed, command, 0.0, action, scans, state)

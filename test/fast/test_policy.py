@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from bundles import BELIEF, TERMS, write_blind
+from bundles import BELIEF, PHASE_TERMS, TERMS, write_blind, write_phase_residual
 
-from ts_locomotion import action, bundle, observation, robot
+from ts_locomotion import action, bundle, gait, observation, robot
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.policy import PolicyRuntime, PolicyStage
 
@@ -24,8 +24,23 @@ def test_targets_are_the_action_around_the_stand_pose(blind):
     expected = robot.STAND_POSE + blind.contract.action_scale * output.action
     np.testing.assert_allclose(output.positions, expected, atol=1e-6)
     np.testing.assert_array_equal(
-        output.positions, action.joint_targets(blind.contract, output.action)
+        output.positions,
+        action.joint_targets(blind.contract, output.action, np.zeros(2)).astype(np.float32),
     )
+
+
+def test_the_phase_of_the_trot_is_the_one_in_the_observation(tmp_path):
+    loaded = bundle.load(write_phase_residual(tmp_path))
+    phases, moving = np.array([0.1, 0.4, 0.7, 0.2]), np.array([True, True, True, False])
+    clock = gait.clock(phases, moving)
+    observed = np.random.default_rng(0).normal(size=(4, observation.size(PHASE_TERMS)))
+    observed[:, observation.layout(PHASE_TERMS)["gait_clock"]] = clock
+    output = PolicyStage(loaded).step(observed.astype(np.float32), np.zeros((4, BELIEF)))
+    assert output.action.shape == (4, 16) and output.positions.dtype == np.float32
+    expected = action.joint_targets(loaded.contract, output.action, clock)
+    np.testing.assert_allclose(output.positions, expected, atol=1e-6)
+    frozen = action.joint_targets(loaded.contract, output.action, np.zeros(2))
+    assert (np.abs(expected - frozen).max(axis=1)[:3] > 0.1).all()
 
 
 def test_the_belief_changes_the_action(blind):

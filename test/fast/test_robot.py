@@ -53,6 +53,36 @@ def test_foot_velocities_equal_finite_differences_of_positions():
     np.testing.assert_allclose(velocities, (ahead - behind) / (2 * step), atol=1e-7)
 
 
+def hanging(poses: np.ndarray) -> np.ndarray:
+    """Those poses whose feet all hang below their hip joints, seen along the hip's axis."""
+    thigh, calf = poses.reshape(-1, 4, 3)[..., 1], poses.reshape(-1, 4, 3)[..., 2]
+    return poses[(np.cos(thigh) + np.cos(thigh + calf) > 0.05).all(axis=1)]
+
+
+def test_joint_positions_of_feet_are_the_inverse_of_foot_positions():
+    poses = hanging(RANDOM.uniform(robot.JOINT_LOWER, robot.JOINT_UPPER, (500, 12)))
+    assert len(poses) > 20
+    feet = robot.foot_position_in_base(poses)
+    np.testing.assert_allclose(robot.joint_positions_at(feet), poses, atol=1e-7)
+    assert robot.joint_positions_at(feet.reshape(-1, 1, 4, 3)).shape == (len(poses), 1, 12)
+
+
+def test_a_leg_too_short_stretches_towards_the_position():
+    feet = robot.foot_position_in_base(robot.STAND_POSE) + np.array([0.3, 0.0, -0.4])
+    joints = robot.joint_positions_at(feet)
+    np.testing.assert_allclose(joints[2::3], 0.0, atol=1e-12)
+    way = robot.foot_position_in_base(joints) - robot.HIP_OFFSET
+    # Of the thigh joint, which is level with the hip's in the stand pose.
+    thigh = robot.THIGH_OFFSET_Y * np.outer(robot.LEFT, [0, 1, 0])
+    wanted = feet - robot.HIP_OFFSET - thigh
+    np.testing.assert_allclose(np.cross(way - thigh, wanted), 0.0, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(way - thigh, axis=1), 2 * robot.LINK_LENGTH)
+
+
+def test_a_foot_too_close_to_the_hip_axis_gives_finite_joints():
+    assert np.isfinite(robot.joint_positions_at(robot.HIP_OFFSET)).all()
+
+
 def test_batches_of_any_shape_keep_it():
     assert robot.foot_position_in_base(POSES.reshape(4, 5, 12)).shape == (4, 5, 4, 3)
     assert robot.foot_velocity_in_base(POSES, RATES).shape == (20, 4, 3)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ts_locomotion import gait, observation, robot, ticks
+from ts_locomotion import action, gait, observation, robot, ticks
+from ts_locomotion.action import ActionForm
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.robot import Array
 from ts_locomotion.simulation import commands, curriculum, measurement, rewards, scene
@@ -43,6 +44,7 @@ class EnvironmentConfig:
     """Of each control period."""
     stiffness: float = 40.0
     damping: float = 1.0
+    action: ActionForm = field(default_factory=ActionForm)
     action_scale: float = 0.25
     action_clip: float = 8.0
     gait_frequency_hz: float = 2.0
@@ -104,12 +106,12 @@ class Environment:
         self._look()
 
     def step(self, actions: Array) -> Step:
-        """Act for one control period. Actions (B, J), raw outputs of the policy."""
+        """Act for one control period. Actions (B, A), raw outputs of the policy."""
         self._remember(actions)
         self._push()
-        targets = robot.STAND_POSE + self.config.action_scale * self.actions[0]
+        targets = action.joint_targets(self.config, self.actions[0], self._gait_clock())
         with self.clock.physics():
-            self.physics.step(np.clip(targets, robot.JOINT_LOWER, robot.JOINT_UPPER))
+            self.physics.step(targets)
         self._body = self._measure(self._everyone)
         motion = self._motion()
         reward, terms = rewards.judge(motion, self.config.weights, self.shape)
@@ -165,7 +167,8 @@ class Environment:
         self.command, self.command_time = np.zeros((count, 3)), np.zeros(count)
         self.push, self.push_time = np.zeros((count, 2)), np.zeros(count)
         self.phase = np.zeros(count)
-        self.actions = np.zeros((3, count, 12))
+        config.action.check_terms(config.policy_terms, acts=True)
+        self.actions = np.zeros((3, count, config.action.size))
         self.history = np.zeros((count, config.history_frames, frame), dtype=np.float32)
         self.walked, self.asked = np.zeros(count), np.zeros(count)
         self.last_joint_velocities = np.zeros((count, 12))
@@ -286,13 +289,15 @@ class Environment:
             self.physics.joint_positions,
             self.physics.joint_velocities,
         )
-        clock = gait.clock(self.phase, gait.is_moving(self.command))
-        terms = self.config.policy_terms
+        terms, clock = self.config.policy_terms, self._gait_clock()
         self.true = observation.observe(terms, sensed, self.command, self.actions[0], clock)
         noise = self.rng.uniform(-self._noise, self._noise, self.true.shape)
         self.seen = (self.true + noise).astype(np.float32)
         self.history[:, :-1] = self.history[:, 1:]
         self.history[:, -1] = self.seen[:, self._frame]
+
+    def _gait_clock(self) -> Array:
+        return gait.clock(self.phase, gait.is_moving(self.command))
 
     def _privileged(self) -> Array:
         """What only simulation knows. Shape (B, K)."""

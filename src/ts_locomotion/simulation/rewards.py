@@ -25,7 +25,7 @@ class Motion(NamedTuple):
     joint_velocities: Array  # (B, J) [rad/s]
     joint_accelerations: Array  # (B, J) [rad/s2]
     torques: Array  # (B, J) [N m]
-    actions: Array  # (3, B, J) this one, the last, the one before
+    actions: Array  # (3, B, A) this one, the last, the one before
     foot_clearances: Array  # (B, F) of the soles above the ground around them [m]
     foot_overhangs: Array  # (B, F) share of the ground around each sole that lies far below it
     foot_velocities_in_world: Array  # (B, F, 3) [m/s]

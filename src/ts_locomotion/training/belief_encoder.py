@@ -1,7 +1,8 @@
 """The belief student: guesses from what the robot feels and sees what its teacher is told.
 
 After Miki et al. 2022. Letters: T time, B batch, N proprioception, F feet, P points per foot,
-K privileged, H recurrent width, G gate = F * E, D belief.
+K privileged, H recurrent width, G gate = F * E, D belief,
+A action.
 """
 
 from collections.abc import Sequence
@@ -100,19 +101,20 @@ class BeliefStudent(nn.Module):
         self.heights_decoder = MLP(belief, FEET * POINTS, tuple(decoder), ACTIVATION)
         self.skip_head = MLP(hidden, FEET * POINTS, tuple(decoder), ACTIVATION)
         self.privileged_decoder = MLP(hidden, privileged, tuple(decoder), ACTIVATION)
-        self.mlp = MLP(size + belief, 12, _hidden_sizes(teacher.mlp), ACTIVATION)
+        actions = _last(teacher.mlp).out_features
+        self.mlp = MLP(size + belief, actions, _hidden_sizes(teacher.mlp), ACTIVATION)
         self.state_size, self.gate_size, self.belief_size = hidden * layers, gate, belief
         self._copy(teacher)
 
     def step(self, senses: Senses, state: Tensor) -> tuple[Tensor, Tensor, Believed]:
-        """One control step: actions (B, J), next state (B, S) and what is believed."""
+        """One control step: actions (B, A), next state (B, S) and what is believed."""
         observation, seen, encoded = self._encode(senses)
         state = self._remember(torch.cat([observation, encoded], dim=-1), state)
         believed = self._believe(state[:, -self.hidden :], seen, encoded)
         return self.act(observation, believed.belief), state, believed
 
     def sequence(self, senses: Senses, state: Tensor, ended: Tensor) -> tuple[Tensor, Believed]:
-        """Actions (T, B, J) and beliefs along steps after which some episodes `ended` (T, B)."""
+        """Actions (T, B, A) and beliefs along steps after which some episodes `ended` (T, B)."""
         observation, seen, encoded = self._encode(senses)
         inputs = torch.cat([observation, encoded], dim=-1)
         tops = []

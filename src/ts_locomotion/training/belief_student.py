@@ -53,7 +53,7 @@ class Distillation:
         """Nothing here behaves differently while training."""
 
     def act(self, obs: TensorDict) -> Tensor:
-        """Deterministic actions (B, J) of the student; remembers what they answer."""
+        """Deterministic actions (B, A) of the student; remembers what they answer."""
         if self.step == 0:
             self.first_state.copy_(self.state)
         for name in GROUPS:

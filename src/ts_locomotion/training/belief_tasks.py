@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from ts_locomotion.action import ActionForm
 from ts_locomotion.simulation.commands import CommandRanges
 from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.height_noise import HeightNoiseConfig
@@ -133,12 +134,47 @@ def go2_belief() -> BeliefTask:
     )
 
 
-def go2_belief_tiny() -> BeliefTask:
-    """A training of seconds that learns nothing: for tests of the machinery."""
-    task = go2_belief()
+def go2_belief_phase() -> BeliefTask:
+    """The same with the paper's action: phase offsets of a trot and joint residuals."""
+    return phase_residual(go2_belief())
+
+
+def phase_residual(task: BeliefTask) -> BeliefTask:
+    """A task whose policy bends a trot instead of placing each joint; see action.py."""
+    environment = task.environment
+    form = ActionForm("phase_residual")
+
+    def renamed(terms: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(form.observed if t == environment.action.observed else t for t in terms)
+
     return replace(
         task,
-        name="go2_belief_tiny",
+        name=f"{task.name}_phase",
+        purpose=f"{task.name} with phase offsets of a trot and joint residuals as action",
+        environment=replace(
+            environment,
+            action=form,
+            policy_terms=renamed(environment.policy_terms),
+            frame_terms=renamed(environment.frame_terms),
+        ),
+    )
+
+
+def go2_belief_tiny() -> BeliefTask:
+    """For tests."""
+    return tiny(go2_belief())
+
+
+def go2_belief_phase_tiny() -> BeliefTask:
+    """For tests."""
+    return tiny(go2_belief_phase())
+
+
+def tiny(task: BeliefTask) -> BeliefTask:
+    """A training of seconds that learns nothing: for tests of the machinery."""
+    return replace(
+        task,
+        name=f"{task.name}_tiny",
         purpose="seconds long, for tests",
         steps=8 * 6 * 4,
         steps_per_iteration=6,

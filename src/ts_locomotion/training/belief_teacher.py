@@ -51,7 +51,9 @@ def settings(task: BeliefTask) -> dict[str, Any]:
         },
         "algorithm": {
             "class_name": MirroredPPO,
-            "mirror": Mirror(observation_layout(task), task.mirror_share),
+            "mirror": Mirror(
+                observation_layout(task), task.mirror_share, task.environment.action.observed
+            ),
             "schedule": "adaptive",
             **asdict(task.algorithm),
         },
@@ -95,7 +97,8 @@ def blank(task: BeliefTask) -> BeliefTeacher:
         "privileged": sum(PRIVILEGED.values()),
     }
     obs = TensorDict({n: torch.zeros(1, size) for n, size in sizes.items()}, batch_size=[1])
-    return BeliefTeacher(obs, {"actor": ["policy"]}, "actor", 12, **actor_settings(task))
+    actions = task.environment.action.size
+    return BeliefTeacher(obs, {"actor": ["policy"]}, "actor", actions, **actor_settings(task))
 
 
 def load(task: BeliefTask, folder: Path) -> tuple[BeliefTeacher, int]:

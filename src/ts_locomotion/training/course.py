@@ -77,7 +77,7 @@ class _Moment(NamedTuple):
     walked: Array  # (B, 3) v_x, v_y [m/s] and w_z [rad/s] in the base frame
     asked: Array  # (B, 3)
     squared_torque: Array  # (B,) mean over the joints [N2 m2]
-    action: Array  # (B, J)
+    action: Array  # (B, A)
     walking: NDArray[np.bool_]  # (B,) neither fallen nor arrived before this step
 
 

@@ -30,6 +30,17 @@ def _swapped_legs(*sign_of_part: float) -> Reflection:
     return Reflection(order, list(sign_of_part) * 4)
 
 
+def _joined(*parts: Reflection) -> Reflection:
+    """The reflection of vectors one after another."""
+    starts = np.cumsum([0, *(len(part.order) for part in parts)])
+    order = [
+        int(start) + index
+        for start, part in zip(starts, parts, strict=False)
+        for index in part.order
+    ]
+    return Reflection(order, [sign for part in parts for sign in part.sign])
+
+
 def _swapped_grids(points_per_side: int) -> Reflection:
     """Square height grids of the feet, x-major: each foot takes its neighbour's, y reversed."""
     grid = np.arange(points_per_side**2).reshape(points_per_side, points_per_side)[:, ::-1]
@@ -60,6 +71,8 @@ REFLECTIONS: Mapping[str, Reflection] = {
     "joint_positions": JOINTS,
     "joint_velocities": JOINTS,
     "last_action": JOINTS,
+    # Offsets of the legs' phases: the other leg is as much ahead of its own clock.
+    "last_phase_action": _joined(_swapped_legs(1.0), JOINTS),
     # The other diagonal pair swings: half a period later.
     "gait_clock": _signs(-1.0, -1.0),
     "friction": _signs(1.0),
@@ -87,11 +100,7 @@ def reflection(names: Sequence[str]) -> Reflection:
     unknown = sorted(set(names) - set(REFLECTIONS))
     if unknown:
         raise ConfigurationError(f"no mirror image of {unknown}; known: {sorted(REFLECTIONS)}")
-    order: list[int] = []
-    for name in names:
-        start = len(order)
-        order += [start + index for index in REFLECTIONS[name].order]
-    return Reflection(order, [sign for name in names for sign in REFLECTIONS[name].sign])
+    return _joined(*(REFLECTIONS[name] for name in names))
 
 
 class _Map(NamedTuple):
@@ -110,14 +119,22 @@ def _map(names: Sequence[str]) -> _Map:
 class Mirror:
     """Replaces a share of the samples of a batch by their mirror images."""
 
-    def __init__(self, layout: Mapping[str, Sequence[str]], share: float = 0.5) -> None:
-        """`layout` lists the terms of the groups policy, critic, privileged and history."""
+    def __init__(
+        self,
+        layout: Mapping[str, Sequence[str]],
+        share: float = 0.5,
+        last_action: str = "last_action",
+    ) -> None:
+        """`layout` lists the terms of the groups policy, critic, privileged and history.
+
+        Actions look in the mirror as the term `last_action` does.
+        """
         self.share = share
         maps = {group: _map(names) for group, names in layout.items()}
         self.history = maps.pop("history")
         self.privileged = maps["privileged"]
         self._maps = maps
-        self._joints = _map(["last_action"])
+        self._action = _map([last_action])
         self.groups = tuple(maps)
 
     def observations(self, obs: TensorDict, mirrored: Tensor) -> TensorDict:
@@ -129,5 +146,5 @@ class Mirror:
         return TensorDict(groups, batch_size=obs.batch_size)
 
     def actions(self, actions: Tensor, mirrored: Tensor) -> Tensor:
-        """Joint actions (B, J) with the rows `mirrored` (B, 1) replaced by their images."""
-        return torch.where(mirrored, self._joints(actions), actions)
+        """Actions (B, A) with the rows `mirrored` (B, 1) replaced by their images."""
+        return torch.where(mirrored, self._action(actions), actions)

@@ -15,6 +15,7 @@ def promised(
     """Fields of the contract that the environment decides, and the record of the training."""
     ranges = config.commands
     return {
+        "action": config.action,
         "stiffness": np.full(12, config.stiffness),
         "damping": np.full(12, config.damping),
         "action_scale": np.full(12, config.action_scale),

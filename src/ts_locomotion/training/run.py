@@ -81,7 +81,11 @@ def settings(task: Task) -> dict[str, Any]:
         },
         "algorithm": {
             "class_name": TeacherStudentPPO,
-            "mirror": Mirror(observation_layout(task.environment), task.mirror_share),
+            "mirror": Mirror(
+                observation_layout(task.environment),
+                task.mirror_share,
+                task.environment.action.observed,
+            ),
             "schedule": "adaptive",
             **asdict(task.algorithm),
         },
@@ -115,7 +119,11 @@ def _blank_actor(task: Task) -> TeacherStudentActor:
     }
     groups = {"actor": ["policy"]}
     return TeacherStudentActor(
-        TensorDict(obs, batch_size=[1]), groups, "actor", 12, **_actor_settings(task)
+        TensorDict(obs, batch_size=[1]),
+        groups,
+        "actor",
+        config.action.size,
+        **_actor_settings(task),
     )
 
 

@@ -7,7 +7,13 @@ from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.environment import EnvironmentConfig
 from ts_locomotion.simulation.rewards import Shape
-from ts_locomotion.training.belief_tasks import BeliefTask, go2_belief, go2_belief_tiny
+from ts_locomotion.training.belief_tasks import (
+    BeliefTask,
+    go2_belief,
+    go2_belief_phase,
+    go2_belief_phase_tiny,
+    go2_belief_tiny,
+)
 from ts_locomotion.training.ppo_settings import PPO, ActionNoise
 
 
@@ -139,6 +145,8 @@ TASKS: Mapping[str, Callable[[], AnyTask]] = {
     "go2_ts_tiny": go2_ts_tiny,
     "go2_belief": go2_belief,
     "go2_belief_tiny": go2_belief_tiny,
+    "go2_belief_phase": go2_belief_phase,
+    "go2_belief_phase_tiny": go2_belief_phase_tiny,
 }
 
 

@@ -61,12 +61,13 @@ class TeacherWalker:
         friction = [variation.foot_friction - 0.8 for variation in course.variations]
         self._friction = np.array(friction)[course.physics.assignment, None]
         self._air_time = np.zeros((count, 4))
-        self._phase, self._action = np.zeros(count), np.zeros((count, 12))
+        self._phase, self._action = np.zeros(count), np.zeros((count, self.contract.action.size))
 
     def act(self, sensed: Proprioception, command: Array, scans: Scans) -> Answer:
         """One control step of all robots."""
         del scans
-        observed = self._observe(sensed, command)
+        clock = gait.clock(self._phase, gait.is_moving(command))
+        observed = self._observe(sensed, command, clock)
         with torch.no_grad():
             raw = self._teacher(observed).numpy()
         self._action = np.clip(raw, -self.contract.action_clip, self.contract.action_clip)
@@ -77,14 +78,13 @@ class TeacherWalker:
             self.contract.step_time,
         )
         none = np.empty((len(raw), 0))
-        return Answer(action.joint_targets(self.contract, raw), raw, none, none)
+        return Answer(action.joint_targets(self.contract, raw, clock), raw, none, none)
 
-    def _observe(self, sensed: Proprioception, command: Array) -> TensorDict:
+    def _observe(self, sensed: Proprioception, command: Array, clock: Array) -> TensorDict:
         physics = self._course.physics
         body = measurement.measure(physics, self._heights, np.arange(physics.count))
         air_time = self._air_time + self.contract.step_time
         self._air_time = np.where(body.contacts, 0.0, air_time)
-        clock = gait.clock(self._phase, gait.is_moving(command))
         groups = {
             "policy": observation.observe(
                 self.contract.policy_observation, sensed, command, self._action, clock

@@ -17,7 +17,7 @@ class VectorEnvironment(VecEnv):
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         self.num_envs = environment.count
-        self.num_actions = 12
+        self.num_actions = environment.config.action.size
         self.max_episode_length = round(environment.config.episode_time / environment.step_time)
         self.device = "cpu"
         self.cfg = asdict(environment.config)
@@ -32,7 +32,7 @@ class VectorEnvironment(VecEnv):
         return self._tensors(self.environment.observe())
 
     def step(self, actions: Tensor) -> tuple[TensorDict, Tensor, Tensor, dict]:
-        """Observations, rewards (B,), dones (B,) and extras after actions (B, J)."""
+        """Observations, rewards (B,), dones (B,) and extras after actions (B, A)."""
         step = self.environment.step(actions.numpy())
         extras = {"time_outs": torch.from_numpy(step.timed_out), "log": step.log}
         dones = torch.from_numpy(step.terminated | step.timed_out)

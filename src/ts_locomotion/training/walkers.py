@@ -16,7 +16,7 @@ class Answer(NamedTuple):
     """What a policy does in one control step, and what it believes."""
 
     targets: Array  # (B, J) [rad]
-    action: Array  # (B, J)
+    action: Array  # (B, A)
     heights: Array  # (B, F * P) reconstructed [m], or (B, 0)
     gate: Array  # (B, G), or (B, 0)
 
