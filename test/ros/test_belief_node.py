@@ -1,5 +1,7 @@
 """The belief node through DDS: what it believes, what it waits for, what it does not believe."""
 
+from array import array
+
 import feed
 import numpy as np
 import pytest
@@ -230,7 +232,8 @@ def test_a_malformed_robot_state_is_ignored(node, field, value, reason):
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
-        ("action", np.full(12, np.nan, np.float32), "action is not finite"),
+        ("action", array("f", [np.nan] * 12), "action is not finite"),
+        ("action", array("f", [0.0] * 16), "action has 16 entries, expected 12"),
         ("stiffness", np.full(12, -1.0, np.float32), "a gain is negative"),
         ("joint_names", ["a"] * 12, "unknown joints ['a']"),
     ],

@@ -75,7 +75,7 @@ def test_fixed_arrays_of_numbers_arrive_as_numpy():
     for values, shape in (
         (state.joint_positions, 12),
         (state.orientation, 4),
-        (targets.action, 12),
+        (targets.positions, 12),
         (scans.heights, 208),
         (LowCmd().motor_cmd[0].reserve, 3),
     ):
@@ -87,6 +87,10 @@ def test_unbounded_arrays_arrive_as_arrays_that_numpy_reads_without_a_copy():
     belief = Belief(observation=array("f", [1.0, 2.0]))
     received = deserialize_message(serialize_message(belief), Belief)
     assert np.frombuffer(received.observation, np.float32).tolist() == [1.0, 2.0]
+    for size in (12, 16):
+        targets = JointTargets(action=array("f", range(size)))
+        received = deserialize_message(serialize_message(targets), JointTargets)
+        assert received.action == array("f", range(size))
 
 
 def test_joint_names_of_the_longest_length_survive_the_wire():

@@ -31,6 +31,7 @@ class BeliefNode(StageNode):
         loaded = bundles.load(settings.bundle)
         self._bundle_name = loaded.contract.name
         self._sees = loaded.contract.exteroception
+        self._action_size = loaded.contract.action.size
         self._patience = settings.lockstep_timeout
         self._believer = Believer(loaded, settings)
         self._join: TickJoin[Timed, Scan, Targets] = TickJoin(
@@ -89,7 +90,7 @@ class BeliefNode(StageNode):
         self._think(self._join.on_scan(scan.stamp, scan))
 
     def _recall(self, message: JointTargets) -> None:
-        targets = conversions.targets(message)
+        targets = conversions.targets(message, self._action_size)
         self._think(self._join.on_action(targets.stamp, targets))
 
     def _obey(self, message: Twist) -> None:

@@ -9,12 +9,11 @@ from ts_locomotion.bundle import Bundle
 from ts_locomotion.nodes import belief_conversions
 from ts_locomotion.nodes.belief_settings import BeliefSettings
 from ts_locomotion.nodes.conversions import RobotSample, Scan, Targets
-from ts_locomotion.robot import JOINTS, Array
+from ts_locomotion.robot import Array
 from ts_locomotion.ticks import Ready
 from ts_locomotion_msgs.msg import Mode
 
 WARM_UP_STEPS = 5
-NO_ACTION = np.zeros((1, len(JOINTS)), dtype=np.float32)
 NO_COMMAND = np.zeros((1, 3))
 
 
@@ -44,6 +43,7 @@ class Believer:
 
     def __init__(self, bundle: Bundle, settings: BeliefSettings) -> None:
         self._stage = BeliefStage(bundle, settings.command_limits(bundle.contract))
+        self._no_action = np.zeros((1, bundle.contract.action.size), dtype=np.float32)
         self._scan_hold = settings.scan_hold
         self._warm_up()
         self.restart()
@@ -102,7 +102,7 @@ class Believer:
     def _last_action(self, targets: Targets | None) -> Array:
         """The last answer of this walk; what was answered before its beginning is none of it."""
         if targets is None or targets.stamp < self._began:
-            return NO_ACTION
+            return self._no_action
         return targets.action[None]
 
     def _command_at(self, stamp: int) -> tuple[Array, float]:
@@ -115,4 +115,4 @@ class Believer:
         standing = belief_conversions.batched(belief_conversions.standing())
         state = self._stage.initial_state()
         for _ in range(WARM_UP_STEPS):
-            _, state = self._stage.step(standing, NO_COMMAND, 0.0, NO_ACTION, None, state)
+            _, state = self._stage.step(standing, NO_COMMAND, 0.0, self._no_action, None, state)

@@ -70,7 +70,7 @@ class Targets(NamedTuple):
     positions: Array  # (J,) [rad]
     stiffness: Array  # (J,) [N m/rad]
     damping: Array  # (J,) [N m s/rad]
-    action: Array  # (J,)
+    action: Array  # (A,)
 
 
 class Thought(NamedTuple):
@@ -294,20 +294,21 @@ def joint_targets_message(
     damping: Array,
     action: Array,
 ) -> JointTargets:
-    """A JointTargets message; arrays (J,)."""
+    """A JointTargets message; arrays (J,), action (A,)."""
     message = JointTargets(sequence=sequence, joint_names=list(robot.JOINTS))
     message.header.stamp = time_message(stamp)
     message.positions[:] = positions
     message.stiffness[:] = stiffness
     message.damping[:] = damping
-    message.action[:] = action
+    message.action = float_array(action)
     return message
 
 
-def targets(message: JointTargets) -> Targets:
+def targets(message: JointTargets, action_size: int | None = None) -> Targets:
     """Check a JointTargets message and bring its joints into order.
 
-    The action is left in the order of the policy's output.
+    The action is left in the order of the policy's output; `action_size` is that of a bundle, none
+    for those whom the action does not concern.
     """
     order = _joint_order(tuple(message.joint_names))
     stiffness = finite("stiffness", message.stiffness, 12)[order]
@@ -320,7 +321,7 @@ def targets(message: JointTargets) -> Targets:
         finite("positions", message.positions, 12)[order],
         stiffness,
         damping,
-        finite("action", message.action, 12),
+        finite("action", message.action, action_size or len(message.action)),
     )
 
 
