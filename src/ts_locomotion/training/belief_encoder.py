@@ -1,8 +1,7 @@
 """The belief student: guesses from what the robot feels and sees what its teacher is told.
 
 After Miki et al. 2022. Letters: T time, B batch, N proprioception, F feet, P points per foot,
-K privileged, H recurrent width, G gate = F * E, D belief,
-A action.
+K privileged, H recurrent width, G gate = F * E, D belief, A action.
 """
 
 from collections.abc import Sequence
