@@ -5,10 +5,12 @@ import json
 import sys
 from pathlib import Path
 
-from ts_locomotion.bench import core, hop, latency
+from ts_locomotion.bench import anymal, core, hop, latency
 from ts_locomotion.bench.figures import Figure, table
 from ts_locomotion.bringup import process
 from ts_locomotion.contract import DEFAULT_BUNDLE
+
+PARTS = ("core", "executors", "graph", "anymal")
 
 
 def main() -> None:
@@ -22,6 +24,7 @@ def main() -> None:
         ("core", lambda: core.measure(folder)),
         ("executors", lambda: hop.measure(options.duration / 5)),
         ("graph", lambda: latency.measure(folder, options.duration)),
+        ("anymal", anymal.measure),
     ):
         if name in options.parts:
             print(f"measuring: {name}", flush=True)
@@ -43,8 +46,8 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--parts",
         nargs="+",
-        choices=("core", "executors", "graph"),
-        default=("core", "executors", "graph"),
+        choices=PARTS,
+        default=PARTS,
         help="what to measure",
     )
     return parser.parse_args(words)

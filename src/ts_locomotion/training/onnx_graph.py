@@ -26,20 +26,20 @@ class Graph(NamedTuple):
     outputs: Sequence[str]
 
 
-def write(graph: Graph, folder: Path) -> None:
-    """Write one ONNX file with a free batch axis."""
-    batch = torch.export.Dim("batch")
+def write(graph: Graph, folder: Path, batch: int | None = None) -> None:
+    """Write one ONNX file with a batch axis of a given size, or a free one."""
+    free = torch.export.Dim("batch")
     # The exporter tells of packages that it misses and this package does not need.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             graph.network.eval(),
-            _samples(graph, 2),
+            _samples(graph, batch or 2),
             str(folder / graph.file),
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
-            dynamic_shapes=tuple({0: batch} for _ in graph.inputs),
+            dynamic_shapes=None if batch else tuple({0: free} for _ in graph.inputs),
             opset_version=18,
             dynamo=True,
             external_data=False,
