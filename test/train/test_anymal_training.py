@@ -78,6 +78,14 @@ def test_a_single_robots_episode_that_is_cut_off_counts_as_a_time_out():
     assert torch.allclose(ppo.memory["rewards"][-1], expected)
 
 
+def test_a_memory_that_is_not_full_teaches_what_is_in_it():
+    ppo = PPO(env=Secret(4, SHORT), anymal=anymal_tasks.anymal(), max_timesteps=5)
+    ppo()
+    before = weights(ppo.anymal.teacher)
+    ppo.learn(torch.zeros(4))
+    assert not torch.equal(weights(ppo.anymal.teacher), before)
+
+
 def test_the_first_ratio_of_ppo_is_one():
     anymal = anymal_tasks.anymal()
     ppo = PPO(env=Secret(8, SHORT), anymal=anymal, max_timesteps=10)

@@ -13,6 +13,9 @@ MODULE = "ts_locomotion.training.anymal.against_original"
 NEEDED = {
     "torch": "torch is not installed (make train installs it)",
     ORIGINAL: f"the original, {ORIGINAL.replace('_', '-')}, is not installed",
+    "assoc_scan": "the original's assoc-scan is not installed",
+    "einops": "the original's einops is not installed",
+    "ema_pytorch": "the original's ema-pytorch is not installed",
 }
 GOALS = {"student step, deployed": 10.0, "teacher PPO update": 50.0, "student update": 10.0}
 """How many times faster than the original."""

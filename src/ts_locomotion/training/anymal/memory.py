@@ -32,3 +32,7 @@ class Memory:
     def __getitem__(self, name: str) -> Tensor:
         """All steps of one name. Shape (T, B, ...)."""
         return self.rows[name][: self.filled]
+
+    def all(self) -> dict[str, Tensor]:
+        """All steps of every name, each (T, B, ...)."""
+        return {name: self[name] for name in self.rows}

@@ -85,7 +85,7 @@ class PPO(nn.Module):
         returns = calc_generalized_advantage_estimate(
             memory["rewards"], values, masks, self.gamma, self.lam
         )
-        batch = {name: tensor.flatten(0, 1) for name, tensor in memory.rows.items()}
+        batch = {name: tensor.flatten(0, 1) for name, tensor in memory.all().items()}
         batch["returns"] = returns.flatten()
         batch["advantages"] = normalize(batch["returns"] - batch["values"])
         losses = []

@@ -114,7 +114,7 @@ class StudentTrainer(nn.Module):
         for first in range(0, length, self.truncate_tpbtt):
             steps = torch.arange(first, min(first + self.truncate_tpbtt, length))
             place = trajectories.starts + steps[:, None].to(hiddens.device), trajectories.robots
-            memory = {name: rows[place] for name, rows in self.memory.rows.items()}
+            memory = {name: rows[place] for name, rows in self.memory.all().items()}
             found = student.sequence(memory["proprio"], memory["noisy"], hiddens, memory["dones"])
             true = States(memory["proprio"], memory["extero"], memory["privileged"])
             losses = self.anymal.losses(found, targets[place], true)
