@@ -15,7 +15,7 @@ SETUP := @command -v $(PYTHON) >/dev/null || { \
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -q -ra
 SOURCES := src test tools launch
 
-.PHONY: help setup demo test test-fast lint train eval bench lock clean
+.PHONY: help setup demo test test-fast lint train eval play export bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -50,6 +50,14 @@ eval: ## score a bundle: MODEL=go2_belief N=100 ARGS="..."; GRAPH=1: one cell th
 	$(SETUP) run train
 	@$(BIN)/ts-eval $(if $(filter-out 0,$(GRAPH)),--graph) \
 		$(if $(wildcard $(MODEL)),$(MODEL),models/$(MODEL)) $(if $(N),--n $(N)) $(ARGS)
+
+play: ## watch a bundle walk, in MuJoCo's viewer or as a film: MODEL=go2_belief ARGS="--terrain stairs_up"
+	$(SETUP) run
+	@$(BIN)/ts-play $(MODEL) $(ARGS)
+
+export: ## a run as a bundle, and for other deployers: RUN=out/train/go2_ts OUT=models/mine ARGS="--deploy"
+	$(SETUP) run train
+	@$(BIN)/ts-export $(RUN) $(if $(OUT),--out $(OUT)) $(ARGS)
 
 bench: ## measure the core and the graph, into out/bench: ARGS="..."
 	$(SETUP) run

@@ -38,21 +38,28 @@ def film(recording: Recording, path: Path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     stage, targets = Stage(recording), _smooth_path(recording)
 
-    def pictures(indices: Array) -> list[Image.Image]:
+    def drawn(indices: Array) -> list[Image.Image]:
         return [draw(recording, stage, int(index), targets[index]) for index in indices]
 
-    trial = pictures(np.linspace(0, len(recording.time) - 1, TRIALS).astype(int))
+    trial = drawn(np.linspace(0, len(recording.time) - 1, TRIALS).astype(int))
     palette = _palette(trial)
     share = _write([_reduced(picture, palette) for picture in trial], PERIOD, path) / TRIALS
     lasting = float(recording.time[-1] - recording.time[0])
     while True:
         steps = np.ceil(lasting * share / LARGEST_FILE / PERIOD_STEP)
         period = max(PERIOD, PERIOD_STEP * float(steps))
-        shown = pictures(_every(period, recording))
+        shown = drawn(_every(period, recording))
         size = _write([_reduced(picture, palette) for picture in shown], period, path)
         if size <= LARGEST_FILE or len(shown) < 4:
             return size
         share = 1.1 * size / len(shown)
+
+
+def pictures(recording: Recording, period: float) -> Iterator[Image.Image]:
+    """The run in pictures, one every `period` seconds."""
+    stage, targets = Stage(recording), _smooth_path(recording)
+    for index in _every(period, recording):
+        yield draw(recording, stage, int(index), targets[index])
 
 
 def _every(period: float, recording: Recording) -> Array:

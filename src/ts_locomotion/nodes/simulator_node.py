@@ -28,10 +28,10 @@ from ts_locomotion.nodes.advance import AdvanceService, Request
 from ts_locomotion.nodes.command_timing import CommandTiming
 from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health, Heartbeat, Refusals
 from ts_locomotion.nodes.simulator_settings import SimulatorSettings, make_pace
-from ts_locomotion.nodes.viewer import Viewer
 from ts_locomotion.nodes.world_topics import WorldTopics
 from ts_locomotion.simulation.map_sensor import MapSensor
 from ts_locomotion.simulation.robot_simulator import STEP_MS, RobotSimulator
+from ts_locomotion.simulation.viewer import Viewer
 from ts_locomotion_msgs.msg import Mode
 
 CONTROL_PERIOD_MS = 20
@@ -60,7 +60,7 @@ class SimulatorNode(Node):
         self._request: Request | None = None
         self._goal = 0
         self._since = (time.monotonic(), 0)
-        self._viewer = Viewer(self._robot, self.get_logger()) if settings.view else None
+        self._viewer = Viewer(self._robot, self.get_logger().warning) if settings.view else None
         self._advance = AdvanceService(self)
         self._open_topics()
         self._publish_state()

@@ -35,6 +35,8 @@ class RobotOptions:
     """Whether the robot starts hanging; otherwise it starts lying on the ground."""
     low_cmd_timeout: float = 0.1
     """Without a valid command for longer the motors only damp [s]."""
+    size: float | None = None
+    """Of the terrain [m], instead of a difficulty; see `terrain.KINDS`."""
 
 
 class BaseMotion(NamedTuple):
@@ -50,6 +52,8 @@ def make_ground(options: RobotOptions) -> Terrain:
     """The terrain of that name; raises ConfigurationError for one that does not exist."""
     if options.terrain in COURSES:
         return terrain.course(COURSES[options.terrain], options.seed)
+    if options.size is not None:
+        return terrain.make(options.terrain, options.size, seed=options.seed)
     return terrain.make(options.terrain, difficulty=options.difficulty, seed=options.seed)
 
 

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ts_locomotion import perception
 from ts_locomotion.belief import network_scans
+from ts_locomotion.perception import ScanPoints
 from ts_locomotion.robot import Array
 from ts_locomotion.simulation import measurement
 from ts_locomotion.simulation.environment import Environment, EnvironmentConfig, Robots
@@ -189,9 +191,13 @@ def scanner(physics: Physics, heights: HeightGrids, robots: slice = slice(None))
         physics.orientation[robots],
         physics.joint_positions[robots],
     )
+    return sampler(points, heights, physics.assignment[robots, None, None])
+
+
+def sampler(points: ScanPoints, heights: HeightGrids, terrain: NDArray[np.integer]) -> Sample:
+    """The true heights at scan points (B, F, P), each robot's on its terrain (B, 1, 1)."""
     x, y = points.x.astype(np.float32), points.y.astype(np.float32)
     foot = points.foot_height.astype(np.float32)[..., None]
-    terrain = physics.assignment[robots, None, None]
 
     def sample(displaced_x: Array, displaced_y: Array) -> Array:
         return heights.at(terrain, x + displaced_x, y + displaced_y) - foot
