@@ -57,7 +57,7 @@ play: ## watch a bundle walk, in MuJoCo's viewer or as a film: MODEL=go2_belief 
 
 export: ## a run as a bundle, and for other deployers: RUN=out/train/go2_ts OUT=models/mine ARGS="--deploy"
 	$(SETUP) run train
-	@$(BIN)/ts-export $(RUN) $(if $(OUT),--out $(OUT)) $(ARGS)
+	@$(BIN)/ts-export $(RUN) --out $(or $(OUT),out/export/$(notdir $(RUN))) $(ARGS)
 
 bench: ## measure the core and the graph, into out/bench: ARGS="..."
 	$(SETUP) run

@@ -6,6 +6,8 @@ from ts_locomotion.robot import Array
 
 # Legs FR, FL, RR, RL: the diagonal pairs FR+RL and FL+RR swing in turn.
 LEG_PHASE = np.array([0.0, 0.5, 0.5, 0.0])
+MOVING = 0.1
+"""Norm of a velocity command above which it asks for motion."""
 
 
 def advance(phase: Array, moving: Array, frequency_hz: float, step_time: float) -> Array:
@@ -30,6 +32,6 @@ def leg_phases(phase: Array) -> Array:
     return (np.asarray(phase)[..., None] + LEG_PHASE) % 1.0
 
 
-def is_moving(command: Array, threshold: float = 0.1) -> Array:
+def is_moving(command: Array, threshold: float = MOVING) -> Array:
     """Whether a command (..., 3) asks for motion. Shape (...)."""
     return np.linalg.norm(command, axis=-1) > threshold

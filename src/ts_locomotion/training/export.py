@@ -2,14 +2,14 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ts_locomotion import bundle, observation
 from ts_locomotion.contract import Contract
 from ts_locomotion.errors import LocomotionError
-from ts_locomotion.training import belief_export, run
+from ts_locomotion.training import belief_export, deploy_yaml, run, torchscript
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.networks import BeliefGraph, PolicyGraph, TeacherStudentActor
 from ts_locomotion.training.onnx_graph import Graph, check_parity, write
@@ -17,9 +17,16 @@ from ts_locomotion.training.promise import promised
 from ts_locomotion.training.run import load_actor, read_record
 from ts_locomotion.training.tasks import Task
 
+Extra = Callable[[Path, Contract, Sequence[Graph]], None]
+"""Writes something more of a bundle's contract and networks into its folder."""
+
 
 def export(
-    source: Path, folder: Path, name: str | None = None, scores: Mapping[str, Any] | None = None
+    source: Path,
+    folder: Path,
+    name: str | None = None,
+    scores: Mapping[str, Any] | None = None,
+    extras: Sequence[Extra] = (),
 ) -> Contract:
     """Write the bundle of a run. Raises BundleMismatch if ONNX differs from torch."""
     record = read_record(source)
@@ -38,6 +45,8 @@ def export(
         check_parity(graph, folder)
     written = bundle.write_contract(folder, contract)
     bundle.load(folder)
+    for extra in extras:
+        extra(folder, written, graphs)
     return written
 
 
@@ -81,9 +90,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("ts-export", description=__doc__)
     parser.add_argument("run", type=Path, help="a folder of ts-train, as out/train/go2_ts")
     parser.add_argument("--out", type=Path, required=True, help="as models/go2_ts")
+    parser.add_argument("--torchscript", action="store_true", help="the networks as .pt as well")
+    parser.add_argument("--deploy", action="store_true", help="deploy/ for other controllers")
     options = parser.parse_args(arguments)
+    chosen = {torchscript.write_bundle: options.torchscript, deploy_yaml.write: options.deploy}
     try:
-        contract = export(options.run, options.out)
+        extras = [extra for extra, wanted in chosen.items() if wanted]
+        contract = export(options.run, options.out, extras=extras)
     except LocomotionError as error:
         print(f"ts-export: {error}", file=sys.stderr)
         return 2

@@ -27,7 +27,7 @@ class Graph(NamedTuple):
 
 
 def write(graph: Graph, folder: Path, batch: int | None = None) -> None:
-    """Write one ONNX file with a batch axis of a given size, or a free one."""
+    """Write one ONNX file, with a free batch axis or one of fixed size."""
     free = torch.export.Dim("batch")
     # The exporter tells of packages that it misses and this package does not need.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -35,7 +35,7 @@ def write(graph: Graph, folder: Path, batch: int | None = None) -> None:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             graph.network.eval(),
-            _samples(graph, batch or 2),
+            samples(graph, batch or 2),
             str(folder / graph.file),
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
@@ -52,11 +52,11 @@ def check_parity(graph: Graph, folder: Path, batch: int = 64) -> float:
     session = onnxruntime.InferenceSession(
         str(folder / graph.file), providers=["CPUExecutionProvider"]
     )
-    samples = _samples(graph, batch)
+    given = samples(graph, batch)
     with torch.no_grad():
-        expected = graph.network(*samples)
+        expected = graph.network(*given)
     expected = expected if isinstance(expected, tuple) else (expected,)
-    feeds = {name: sample.numpy() for name, sample in zip(graph.inputs, samples, strict=True)}
+    feeds = {name: sample.numpy() for name, sample in zip(graph.inputs, given, strict=True)}
     outputs = session.run(list(graph.outputs), feeds)
     pairs = zip(outputs, expected, strict=True)
     error = max(float(np.abs(np.asarray(a) - b.numpy()).max()) for a, b in pairs)
@@ -65,6 +65,7 @@ def check_parity(graph: Graph, folder: Path, batch: int = 64) -> float:
     return error
 
 
-def _samples(graph: Graph, batch: int) -> tuple[Tensor, ...]:
+def samples(graph: Graph, batch: int) -> tuple[Tensor, ...]:
+    """Random inputs of a graph, always the same."""
     random = torch.Generator().manual_seed(0)
     return tuple(torch.randn(batch, size, generator=random) for size in graph.inputs.values())

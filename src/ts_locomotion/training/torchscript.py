@@ -1,0 +1,57 @@
+"""The networks of a bundle as TorchScript, for deployers that load a .pt file."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ts_locomotion.contract import Contract
+from ts_locomotion.errors import BundleMismatch
+from ts_locomotion.training.onnx_graph import PARITY, Graph, samples
+
+BATCHES = (1, 7)
+"""Sizes at which a traced network has to compute the same: a trace may have kept its own."""
+
+
+def write(folder: Path, graphs: Sequence[Graph]) -> list[Path]:
+    """Write each network beside its ONNX file, as <name>.pt with the same inputs in order."""
+    return [_write(graph, (folder / graph.file).with_suffix(".pt")) for graph in graphs]
+
+
+def write_bundle(folder: Path, _contract: Contract, graphs: Sequence[Graph]) -> None:
+    """Write them as something more of an export."""
+    write(folder, graphs)
+
+
+def check_parity(graph: Graph, path: Path) -> float:
+    """Largest difference between torch and a TorchScript file; too much is refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        loaded = torch.jit.load(str(path))
+    errors = []
+    for batch in BATCHES:
+        given = samples(graph, batch)
+        with torch.no_grad():
+            pairs = zip(_outputs(loaded, given), _outputs(graph.network, given), strict=True)
+            errors += [float((a - b).abs().max()) for a, b in pairs]
+    if max(errors) > PARITY:
+        raise BundleMismatch(f"{path.name}: differs from torch by {max(errors):.2g}")
+    return max(errors)
+
+
+def _write(graph: Graph, path: Path) -> Path:
+    with warnings.catch_warnings(), torch.no_grad():
+        # It is deprecated for what it cannot do; there is nothing of that in these networks.
+        warnings.simplefilter("ignore")
+        traced: Any = torch.jit.trace(graph.network.eval(), samples(graph, 2), check_trace=False)
+        torch.jit.save(torch.jit.freeze(traced), str(path))
+    check_parity(graph, path)
+    return path
+
+
+def _outputs(network: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    told = network(*given)
+    return told if isinstance(told, tuple) else (told,)
