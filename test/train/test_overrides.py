@@ -33,11 +33,26 @@ def test_a_list_of_numbers_is_given_as_yaml():
         ("networks.latent=2.5", "expected like 16"),
         ("algorithm.gamma", "needs path=value"),
         ("algorithm.gamma.x=1", "valid: none"),
+        ("algorithm.gamma=[", "is not YAML"),
+        ("algorithm.gamma=nan", "finite"),
+        ("algorithm.gamma=.inf", "finite"),
+        ("environment.environments=0", "at least 1"),
+        ("environment.grounds.0.variants=-2", "at least 1"),
+        ("save_interval=0", "at least 1"),
+        ("networks.policy=[64, 0]", "at least 1"),
+        ("networks.policy=[]", "no entries"),
     ],
 )
 def test_an_edit_that_makes_no_sense_says_what_would(edit, told):
     with pytest.raises(ConfigurationError, match=told):
         override(tasks.make("go2_ts"), [edit])
+
+
+def test_a_count_that_may_be_none_stays_so():
+    task = tasks.make("go2_belief")
+    assert override(task, ["environment.blind_every=0"]) == task
+    with pytest.raises(ConfigurationError, match="at least 0"):
+        override(task, ["environment.blind_every=-1"])
 
 
 def test_an_unknown_task_lists_the_known_ones():

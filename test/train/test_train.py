@@ -1,5 +1,9 @@
 """A training survives interruption and says what is wrong before work is lost."""
 
+import resource
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +12,7 @@ import torch
 
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError
-from ts_locomotion.training import run, tasks
+from ts_locomotion.training import checkpoint, run, tasks
 from ts_locomotion.training import train as training
 from ts_locomotion.training.train import train
 
@@ -63,6 +67,94 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
     (tmp_path / run.CHECKPOINT).write_bytes(b"half a file")
     with pytest.raises(ConfigurationError, match=r"cannot read checkpoint .*checkpoint\.pt"):
         train(tiny(2), [], 0, tmp_path)
+
+
+def test_a_checkpoint_of_something_else_is_named(tmp_path):
+    train(tiny(1), [], 0, tmp_path)
+    torch.save({"a": torch.zeros(1)}, tmp_path / run.CHECKPOINT)
+    with pytest.raises(ConfigurationError, match=r"not of this task.*--fresh"):
+        train(tiny(2), [], 0, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{broken: [", "just words", "name: go2_ts_tiny"])
+def test_a_damaged_record_is_named(text, tmp_path):
+    (tmp_path / run.RECORD).write_text(text)
+    with pytest.raises(ConfigurationError, match=r"run\.yaml is damaged"):
+        run.read_record(tmp_path)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_and_says_so(tmp_path):
+    path = tmp_path / run.CHECKPOINT
+    checkpoint.save(path, {"iteration": 1, "weights": torch.zeros(100)})
+    full = pytest.raises(ConfigurationError, match=r"disk full.*the one before is whole")
+    with largest_file(20_000), full:
+        checkpoint.save(path, {"iteration": 2, "weights": torch.zeros(100_000)})
+    assert checkpoint.load(path)["iteration"] == 1
+    assert [file.name for file in tmp_path.iterdir()] == [run.CHECKPOINT]
+
+
+def test_a_disk_that_checkpoints_would_fill_is_refused_before_any_step(tmp_path, capsys):
+    words = ["go2_ts_tiny", "--out", str(tmp_path), "--robots", "0"]
+    with largest_file(20_000):
+        assert training.main(words) == 2
+    told = capsys.readouterr()
+    assert "cannot write checkpoint" in told.err and "[" not in told.out
+    assert not (tmp_path / run.CHECKPOINT).exists()
+
+
+def test_too_little_room_is_refused_before_any_step(tmp_path, monkeypatch):
+    room = shutil.disk_usage(tmp_path)._replace(free=3_000_000)
+    monkeypatch.setattr(training.shutil, "disk_usage", lambda _: room)
+    with pytest.raises(ConfigurationError, match=r"3 MB are free, a training needs \d+ MB"):
+        train(tiny(1), [], 0, tmp_path)
+    assert not (tmp_path / run.CHECKPOINT).exists()
+
+
+def test_a_record_is_written_whole_or_not_at_all(tmp_path):
+    (tmp_path / "run.yaml").write_text("old")
+    with largest_file(10), pytest.raises(OSError):
+        checkpoint.write_text(tmp_path / "run.yaml", "new" * 100)
+    assert (tmp_path / "run.yaml").read_text() == "old"
+
+
+@pytest.mark.parametrize("option", ["--out", "--bundle"])
+def test_a_folder_that_cannot_be_is_refused_before_any_step(option, tmp_path, capsys):
+    words = ["go2_ts_tiny", "--out", str(tmp_path), "--robots", "0"]
+    assert training.main([*words, option, "/dev/null/here"]) == 2
+    assert "/dev/null" in capsys.readouterr().err
+    assert not (tmp_path / run.CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize("words", [["--steps", "0"], ["--seed", "-1"], ["--robots", "-1"]])
+def test_numbers_that_make_no_sense_are_refused(words, capsys):
+    with pytest.raises(SystemExit):
+        training.main(["go2_ts_tiny", *words])
+    assert "at least" in capsys.readouterr().err
+
+
+def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.Runner, "learn", interrupt)
+    assert training.main(["go2_ts_tiny", "--out", str(tmp_path)]) == 130
+    assert "goes on" in capsys.readouterr().err
+
+
+def test_a_purpose_may_be_worded_anew(tmp_path):
+    train(tiny(1), [], 0, tmp_path)
+    assert train(replace(tiny(1), purpose="other words"), [], 0, tmp_path).steps_done == STEPS
 
 
 def test_the_command_line_refuses_unknown_names_with_a_sentence(capsys):

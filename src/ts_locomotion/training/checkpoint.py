@@ -1,4 +1,4 @@
-"""One file that a training continues from, written whole or not at all."""
+"""The file that a training continues from, written whole or not at all."""
 
 import json
 import os
@@ -13,20 +13,39 @@ from ts_locomotion.simulation.environment import Environment
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write atomically: a kill or a full disk at any moment leaves the previous file."""
+    """Write atomically: a kill or a full disk at any moment leaves the previous file.
+
+    Raises ConfigurationError when it cannot be written.
+    """
     partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        torch.save(state, partial)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:  # the latter is torch's for a full disk
+        partial.unlink(missing_ok=True)
+        before = "; the one before is whole, the same command goes on from it"
+        raise ConfigurationError(
+            f"cannot write checkpoint {path}, is the disk full?{before if path.exists() else ''}"
+        ) from error
 
 
 def load(path: Path) -> dict[str, Any]:
     """Read without running code. Raises ConfigurationError when the file is damaged."""
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
+    except OSError as error:
+        raise ConfigurationError(f"cannot read checkpoint {path}: {error.strerror}") from error
     except Exception as error:
-        raise ConfigurationError(f"cannot read checkpoint {path}: {error}") from error
+        raise ConfigurationError(f"cannot read checkpoint {path}: it is damaged") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
 
 
 def environment_state(environment: Environment) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         extras = [extra for extra, wanted in chosen.items() if wanted]
         contract = export(options.run, options.out, extras=extras)
-    except LocomotionError as error:
+    except (LocomotionError, OSError) as error:
         print(f"ts-export: {error}", file=sys.stderr)
         return 2
     print(f"{options.out}: {contract.task} after {contract.training['steps']} steps")

@@ -1,5 +1,6 @@
 """Editing a frozen configuration by `path=value`, with the value as YAML."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any, TypeVar
@@ -14,13 +15,14 @@ Config = TypeVar("Config")
 def override(config: Config, edits: Sequence[str]) -> Config:
     """`config` with each edit "a.b=value" or "a.0.b=value" applied in order.
 
-    Raises ConfigurationError for a name that does not exist or a value of another type.
+    Raises ConfigurationError for a name that does not exist, a value of another type, and one
+    that no setting has: a count below 1, no entries, a number that is not finite.
     """
     for edit in edits:
         path, given, text = edit.partition("=")
         if not given:
             raise ConfigurationError(f"--set needs path=value, given {edit!r}")
-        config = _set(config, path.strip().split("."), yaml.safe_load(text), path)
+        config = _set(config, path.strip().split("."), _parsed(text, path), path)
     return config
 
 
@@ -38,6 +40,13 @@ def from_plain(template: Any, plain: Any) -> Any:
     if isinstance(template, tuple) and _holds_configs(template):
         return tuple(from_plain(template[0], item) for item in plain)
     return tuple(plain) if isinstance(template, tuple) else plain
+
+
+def _parsed(text: str, path: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigurationError(f"{path}: {text!r} is not YAML") from None
 
 
 def _plain(value: Any) -> Any:
@@ -72,15 +81,31 @@ def _index(node: tuple, key: str, path: str) -> int:
 def _converted(old: Any, new: Any, path: str) -> Any:
     """`new` as the type of `old`."""
     if isinstance(old, float) and isinstance(new, int | float) and not isinstance(new, bool):
-        return float(new)
+        return _finite(float(new), path)
     if isinstance(old, float) and isinstance(new, str):
-        return _as_float(new, path)
+        return _finite(_as_float(new, path), path)
     if isinstance(old, tuple) and isinstance(new, list) and not _holds_configs(old):
+        if old and not new:
+            raise ConfigurationError(f"{path}: no entries given, expected like {old!r}")
         sample = old[0] if old else None
         return tuple(_converted(sample, item, path) if old else item for item in new)
     if type(old) is type(new):
-        return new
+        return _counted(old, new, path) if type(new) is int else new
     raise ConfigurationError(f"{path}: {new!r} given, expected like {old!r}")
+
+
+def _counted(old: int, new: int, path: str) -> int:
+    """All whole numbers are counts; one that may be none is none to begin with."""
+    lowest = min(old, 1)
+    if new < lowest:
+        raise ConfigurationError(f"{path}: {new} given, at least {lowest}")
+    return new
+
+
+def _finite(number: float, path: str) -> float:
+    if not math.isfinite(number):
+        raise ConfigurationError(f"{path}: {number} given, expected a finite number")
+    return number
 
 
 def _as_float(text: str, path: str) -> float:

@@ -40,15 +40,20 @@ def write_record(folder: Path, task: AnyTask, edits: Sequence[str], seed: int) -
         "versions": _versions(),
         "task": as_plain(task),
     }
-    (folder / RECORD).write_text(yaml.safe_dump(record, sort_keys=False))
+    checkpoint.write_text(folder / RECORD, yaml.safe_dump(record, sort_keys=False))
 
 
 def read_record(folder: Path) -> dict[str, Any]:
     """What a run noted of itself. Raises ConfigurationError where there is no run."""
     try:
-        return yaml.safe_load((folder / RECORD).read_text())
+        record = yaml.safe_load((folder / RECORD).read_text())
     except OSError as error:
         raise ConfigurationError(f"{folder} holds no training run: no {RECORD}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{folder / RECORD} is damaged: it is not YAML") from error
+    if not isinstance(record, dict) or not {"name", "seed", "task"} <= set(record):
+        raise ConfigurationError(f"{folder / RECORD} is damaged: no name, seed and task in it")
+    return record
 
 
 def task_of(record: Mapping[str, Any]) -> AnyTask:

@@ -3,7 +3,7 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from ts_locomotion.training.settling import SettlingRunner
 from ts_locomotion.training.tasks import AnyTask
 from ts_locomotion.training.vector import VectorEnvironment
 
+ROOM = 8
+"""Free disk that a training needs, in sizes of its checkpoint."""
 STUDENT_SETTINGS = ("student", "height_noise")
 """Of a belief task: what its teacher has nothing to do with."""
 
@@ -35,11 +37,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         task = resolve(options.task, options.set, options.steps)
         folder = options.out or Path("out/train") / task.name
+        goal = options.bundle or folder / "bundle"
+        for place in (folder, goal):
+            # Now: after hours of training it would be too late.
+            place.mkdir(parents=True, exist_ok=True)
         train(task, options.set, options.seed, folder, resume=not options.fresh)
-        publish(folder, options.bundle or folder / "bundle", options.robots)
-    except LocomotionError as error:
+        publish(folder, goal, options.robots)
+    except (LocomotionError, OSError) as error:
         print(f"ts-train: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nts-train: interrupted: the same command goes on", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -66,8 +75,8 @@ def train(
         shutil.rmtree(folder / run.STUDENT, ignore_errors=True)
     elif interrupted.exists():
         _check_same(task, seed, folder)
-        runner.load(str(interrupted))
-        print(f"continuing {folder} after {runner.steps_done} steps")
+        _continue(runner, folder)
+    _check_room(runner, folder)
     run.write_record(folder, task, edits, seed)
     steps_left = max(0, task.steps - runner.steps_done)
     runner.learn(-(-steps_left // runner.steps_of_iteration))
@@ -80,8 +89,7 @@ def teach(task: BeliefTask, seed: int, folder: Path) -> Runner:
     place.mkdir(exist_ok=True)
     student = belief_student.build(task, seed, folder, place)
     if (place / run.CHECKPOINT).exists():
-        student.load(str(place / run.CHECKPOINT))
-        print(f"continuing {place} after {student.steps_done} steps")
+        _continue(student, place)
     steps_left = max(0, task.student.steps - student.steps_done)
     student.learn(-(-steps_left // student.steps_of_iteration))
     return student
@@ -93,6 +101,32 @@ def build(task: AnyTask, seed: int, folder: Path) -> Runner:
         return belief_teacher.build(task, seed, folder)
     environment = VectorEnvironment(Environment(task.environment, seed))
     return SettlingRunner(environment, task, run.settings(task), folder)
+
+
+def _continue(runner: Runner, folder: Path) -> None:
+    """Go on from the checkpoint in a folder."""
+    path = folder / run.CHECKPOINT
+    try:
+        runner.load(str(path))
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{path} is not of this task, or of another version: --fresh begins anew"
+        ) from error
+    print(f"continuing {folder} after {runner.steps_done} steps")
+
+
+def _check_room(runner: Runner, folder: Path) -> None:
+    """Refuse a disk that the checkpoints would fill, before there is work to lose."""
+    trial = folder / "trial.pt"
+    runner.save(str(trial))
+    size = trial.stat().st_size
+    trial.unlink()
+    free = shutil.disk_usage(folder).free
+    # Both stages, each with the next checkpoint beside the last; bundle and curves.
+    if free < ROOM * size:
+        raise ConfigurationError(
+            f"{folder}: {free / 1e6:.0f} MB are free, a training needs {ROOM * size / 1e6:.0f} MB"
+        )
 
 
 def _check_same(task: AnyTask, seed: int, folder: Path) -> None:
@@ -114,8 +148,18 @@ def _binding(task: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: _binding(value) if name == "student" else value
         for name, value in task.items()
-        if name not in ("steps", "save_interval")
+        if name not in ("purpose", "steps", "save_interval")
     }
+
+
+def _at_least(lowest: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        number = int(text)
+        if number < lowest:
+            raise argparse.ArgumentTypeError(f"{number} given, at least {lowest}")
+        return number
+
+    return whole
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,11 +173,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH=VALUE",
         help="change the task, as algorithm.clip_param=0.1; may be given again",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of everything random")
-    parser.add_argument("--steps", type=int, help="environment steps of the whole training")
+    parser.add_argument("--seed", type=_at_least(0), default=1, help="of everything random")
+    parser.add_argument(
+        "--steps", type=_at_least(1), help="environment steps of the whole training"
+    )
     parser.add_argument("--out", type=Path, help="default: out/train/<task>")
     parser.add_argument("--bundle", type=Path, help="default: bundle/ in the folder of the run")
-    parser.add_argument("--robots", type=int, default=100, help="per trial of the score table")
+    parser.add_argument(
+        "--robots", type=_at_least(0), default=100, help="per trial of the score table"
+    )
     parser.add_argument("--fresh", action="store_true", help="discard an interrupted run")
     return parser
 
