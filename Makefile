@@ -15,7 +15,7 @@ SETUP := @command -v $(PYTHON) >/dev/null || { \
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -q -ra
 SOURCES := src test tools launch
 
-.PHONY: help setup demo test test-fast lint train eval play export bench lock clean
+.PHONY: help setup demo test test-fast lint train eval play export bench bench-train lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -62,6 +62,10 @@ export: ## a run as a bundle, and for other deployers: RUN=out/train/go2_ts OUT=
 bench: ## measure the core and the graph, into out/bench: ARGS="..."
 	$(SETUP) run
 	@$(BIN)/ts-bench $(ARGS)
+
+bench-train: ## speed, memory and scaling of the trainings, into out/bench: ARGS="--iterations 8"
+	$(SETUP) run train
+	@$(BIN)/ts-bench-train $(ARGS)
 
 lock: ## resolve requirements/*.in into the locks
 	$(SETUP) run

@@ -20,7 +20,7 @@ INSIDE = {
     "evaluation": {"core", "simulation", "training", "bringup", "demo"},
     "bringup": {"core"},
     "demo": {"core", "bringup"},
-    "bench": {"core", "bringup", "demo", "simulation"},
+    "bench": {"core", "bringup", "demo", "simulation", "training"},
     "nodes": {"core", "demo", "simulation"},
 }
 CORE_NEEDS = {"numpy", "yaml", "onnxruntime"}

@@ -64,8 +64,7 @@ def train(
     task: AnyTask, edits: Sequence[str], seed: int, folder: Path, resume: bool = True
 ) -> Runner:
     """Train a task into a folder, continuing what an interrupted run left there."""
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
+    prepare(seed)
     folder.mkdir(parents=True, exist_ok=True)
     runner = build(task, seed, folder)
     interrupted = folder / run.CHECKPOINT
@@ -81,6 +80,12 @@ def train(
     steps_left = max(0, task.steps - runner.steps_done)
     runner.learn(-(-steps_left // runner.steps_of_iteration))
     return teach(task, seed, folder) if isinstance(task, BeliefTask) else runner
+
+
+def prepare(seed: int) -> None:
+    """Settings of torch for the whole process."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
 
 
 def teach(task: BeliefTask, seed: int, folder: Path) -> Runner:
