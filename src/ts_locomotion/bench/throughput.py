@@ -147,7 +147,7 @@ def replay(environment: Environment, states: Array, targets: Array) -> Array:
     data = [mujoco.MjData(bank[0]) for _ in range(config.threads)]
     with Rollout(nthread=config.threads) as rollout:
         reached, _ = rollout.rollout(models, data, states, control)
-    return reached
+    return np.asarray(reached)
 
 
 def _train(runner: Runner, iterations: int) -> None:

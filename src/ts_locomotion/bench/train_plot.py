@@ -31,7 +31,8 @@ def _draw_parts(axes: Axes, rows: Sequence[Row]) -> None:
         axes.bar(names, spent, 0.6, below, label=part, color=colour)
         below = [a + b for a, b in zip(below, spent, strict=True)]
     for place, row in enumerate(rows):
-        axes.hlines(1e6 * row.raw, place - 0.4, place + 0.4, "k", label=RAW if not place else None)
+        axes.hlines(1e6 * row.raw, place - 0.4, place + 0.4, "k", label="" if place else RAW)
+    axes.set_ylim(top=1.4 * max(below, default=1.0))
     axes.set_ylabel("µs per environment step, on the busier of two cores")
     axes.legend(frameon=False)
 

@@ -89,9 +89,11 @@ def _converted(old: Any, new: Any, path: str) -> Any:
             raise ConfigurationError(f"{path}: no entries given, expected like {old!r}")
         sample = old[0] if old else None
         return tuple(_converted(sample, item, path) if old else item for item in new)
-    if type(old) is type(new):
-        return _counted(old, new, path) if type(new) is int else new
-    raise ConfigurationError(f"{path}: {new!r} given, expected like {old!r}")
+    if type(old) is not type(new):
+        raise ConfigurationError(f"{path}: {new!r} given, expected like {old!r}")
+    if isinstance(old, int) and isinstance(new, int) and not isinstance(new, bool):
+        return _counted(old, new, path)
+    return new
 
 
 def _counted(old: int, new: int, path: str) -> int:
