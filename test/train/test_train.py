@@ -2,17 +2,19 @@
 
 import resource
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError
-from ts_locomotion.training import checkpoint, run, tasks
+from ts_locomotion.training import checkpoint, run, tasks, wandb_mirror
 from ts_locomotion.training import train as training
 from ts_locomotion.training.train import train
 
@@ -150,6 +152,27 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(training.Runner, "learn", interrupt)
     assert training.main(["go2_ts_tiny", "--out", str(tmp_path)]) == 130
     assert "goes on" in capsys.readouterr().err
+
+
+def test_the_curves_go_to_wandb_where_that_is_installed(tmp_path, monkeypatch):
+    told = []
+    session = SimpleNamespace(finish=lambda: told.append("finished"))
+    module = SimpleNamespace(init=lambda **given: told.append(given) or session)
+    monkeypatch.setattr(wandb_mirror, "find_spec", lambda _: "found")
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    with pytest.raises(KeyError), wandb_mirror.mirrored("walking", tmp_path / "a", {"steps": 3}):
+        raise KeyError
+    given, end = told
+    assert given["project"] == "walking" and given["group"] == "a" and given["sync_tensorboard"]
+    assert given["config"] == {"steps": 3} and end == "finished"
+
+
+def test_wandb_that_is_not_installed_is_refused_before_any_step(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(wandb_mirror, "find_spec", lambda _: None)
+    words = ["go2_ts_tiny", "--out", str(tmp_path), "--robots", "0", "--wandb", "walking"]
+    assert training.main(words) == 2
+    assert "wandb is not installed" in capsys.readouterr().err
+    assert not (tmp_path / run.CHECKPOINT).exists()
 
 
 def test_a_purpose_may_be_worded_anew(tmp_path):

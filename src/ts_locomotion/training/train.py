@@ -12,7 +12,7 @@ import torch
 
 from ts_locomotion.errors import ConfigurationError, LocomotionError
 from ts_locomotion.simulation.environment import Environment
-from ts_locomotion.training import belief_student, belief_teacher, run, tasks
+from ts_locomotion.training import belief_student, belief_teacher, run, tasks, wandb_mirror
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.overrides import as_plain, override
 from ts_locomotion.training.publish import publish
@@ -41,7 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         for place in (folder, goal):
             # Now: after hours of training it would be too late.
             place.mkdir(parents=True, exist_ok=True)
-        train(task, options.set, options.seed, folder, resume=not options.fresh)
+        with wandb_mirror.mirrored(options.wandb, folder, as_plain(task)):
+            train(task, options.set, options.seed, folder, resume=not options.fresh)
         publish(folder, goal, options.robots)
     except (LocomotionError, OSError) as error:
         print(f"ts-train: {error}", file=sys.stderr)
@@ -187,6 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--robots", type=_at_least(0), default=100, help="per trial of the score table"
     )
+    parser.add_argument("--wandb", metavar="PROJECT", help="curves to Weights & Biases as well")
     parser.add_argument("--fresh", action="store_true", help="discard an interrupted run")
     return parser
 
