@@ -2,6 +2,7 @@
 
 import shutil
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ import yaml
 from torch import nn
 
 from ts_locomotion import bundle, gait, perception, robot, rotation
+from ts_locomotion.action import ActionForm
 from ts_locomotion.belief import Scans
 from ts_locomotion.bundle import Bundle
-from ts_locomotion.errors import BundleMismatch
+from ts_locomotion.errors import BundleMismatch, ConfigurationError
 from ts_locomotion.observation import Proprioception
 from ts_locomotion.pipeline import Pipeline
-from ts_locomotion.training import deploy_graph, export, run, tasks, torchscript
+from ts_locomotion.training import deploy_graph, deploy_yaml, export, run, tasks, torchscript
 from ts_locomotion.training.onnx_graph import Graph
 from ts_locomotion.training.train import train
 
@@ -177,6 +179,20 @@ def test_torchscript_that_differs_from_torch_is_refused(tmp_path):
         graph.network.bias += 0.1
     with pytest.raises(BundleMismatch, match=r"layer\.pt: differs from torch"):
         torchscript.check_parity(graph, path)
+
+
+def test_an_action_that_other_controllers_do_not_know_is_refused(blind, tmp_path):
+    contract = blind.contract
+    terms = {
+        name: tuple(term.replace("last_action", "last_phase_action") for term in terms)
+        for name, terms in (
+            ("belief_observation", contract.belief_observation),
+            ("policy_observation", contract.policy_observation),
+        )
+    }
+    foreign = replace(contract, action=ActionForm("phase_residual"), **terms)
+    with pytest.raises(ConfigurationError, match="acts by phase_residual"):
+        deploy_yaml.write(tmp_path, foreign, [])
 
 
 class Newest(nn.Module):

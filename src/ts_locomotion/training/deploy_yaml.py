@@ -14,11 +14,12 @@ import yaml
 from ts_locomotion import observation, perception, robot
 from ts_locomotion.belief import MAP_AGE_CEILING
 from ts_locomotion.contract import Contract
+from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.training import onnx_graph, torchscript
 from ts_locomotion.training.deploy_graph import frames_of, fuse, terms_of
 from ts_locomotion.training.onnx_graph import Graph
 
-FOLDER = "deploy"
+FOLDER, KNOWN_ACTION = "deploy", "joint_targets"
 NAMES: Mapping[str, str] = {
     "command": "velocity_commands",
     "projected_gravity": "projected_gravity",
@@ -32,7 +33,15 @@ NAMES: Mapping[str, str] = {
 
 
 def write(folder: Path, contract: Contract, graphs: Sequence[Graph]) -> None:
-    """Write deploy/ into a bundle's folder, both files of the network checked against torch."""
+    """Write deploy/ into a bundle's folder, both files of the network checked against torch.
+
+    Raises ConfigurationError for actions that those controllers do not know.
+    """
+    if contract.action.kind != KNOWN_ACTION:
+        raise ConfigurationError(
+            f"deploy: {contract.name} acts by {contract.action.kind}, and Unitree's controller"
+            f" knows only {KNOWN_ACTION}"
+        )
     belief, policy = graphs
     exported, params = folder / FOLDER / "exported", folder / FOLDER / "params"
     for place in (exported, params):
