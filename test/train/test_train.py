@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import yaml
 
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError
@@ -62,6 +63,18 @@ def test_a_folder_of_another_training_is_not_continued(tmp_path):
         train(tiny(2), [], 1, tmp_path)
     with pytest.raises(ConfigurationError, match="mirror_share"):
         train(replace(tiny(2), mirror_share=0.1), [], 0, tmp_path)
+
+
+def test_a_run_older_than_a_setting_continues_as_it_was_before_it(tmp_path):
+    task = tiny(1)
+    train(task, [], 0, tmp_path)
+    record = yaml.safe_load((tmp_path / run.RECORD).read_text())
+    del record["task"]["environment"]["physics_steps"]
+    (tmp_path / run.RECORD).write_text(yaml.safe_dump(record))
+    finer = replace(task.environment, physics_steps=3)
+    with pytest.raises(ConfigurationError, match="another environment"):
+        train(replace(tiny(2), environment=finer), [], 0, tmp_path)
+    assert train(tiny(2), [], 0, tmp_path).steps_done == 2 * STEPS
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):

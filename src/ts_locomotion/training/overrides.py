@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, asdict, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 import yaml
@@ -32,10 +32,17 @@ def as_plain(config: Any) -> dict[str, Any]:
 
 
 def from_plain(template: Any, plain: Any) -> Any:
-    """A configuration like `template` with the values that `as_plain` gave of another one."""
+    """A configuration like `template` with the values that `as_plain` gave of another one.
+
+    A setting that is newer than those values has its own default, which is how it was before.
+    """
     if _is_config(template):
-        known = {field.name for field in fields(template)} & set(plain)
-        values = {name: from_plain(getattr(template, name), plain[name]) for name in known}
+        values = {
+            field.name: from_plain(getattr(template, field.name), plain[field.name])
+            if field.name in plain
+            else _default(field, template)
+            for field in fields(template)
+        }
         return replace(template, **values)
     if isinstance(template, tuple) and _holds_configs(template):
         return tuple(from_plain(template[0], item) for item in plain)
@@ -47,6 +54,14 @@ def _parsed(text: str, path: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError:
         raise ConfigurationError(f"{path}: {text!r} is not YAML") from None
+
+
+def _default(field: Field, template: Any) -> Any:
+    if field.default is not MISSING:
+        return field.default
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return getattr(template, field.name)
 
 
 def _plain(value: Any) -> Any:

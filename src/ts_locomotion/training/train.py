@@ -138,7 +138,7 @@ def _check_room(runner: Runner, folder: Path) -> None:
 def _check_same(task: AnyTask, seed: int, folder: Path) -> None:
     """A run continues only as what it was begun, but for its length and for stages to come."""
     record = run.read_record(folder)
-    before, now = _binding(record["task"]), _binding(as_plain(task))
+    before, now = _binding(as_plain(run.task_of(record))), _binding(as_plain(task))
     begun = (folder / run.STUDENT / run.CHECKPOINT).exists()
     free = () if begun else STUDENT_SETTINGS
     changed = [name for name in now if name not in free and now[name] != before.get(name)]
