@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -13,7 +14,10 @@ from ts_locomotion.pipeline import Pipeline
 from ts_locomotion.training import export, onnx_graph, run, tasks
 from ts_locomotion.training.course import Trial, wilson
 from ts_locomotion.training.evaluate import evaluate, table
+from ts_locomotion.training.overrides import override
 from ts_locomotion.training.train import train
+
+COMMITTED = Path(__file__).parents[2] / "models" / "go2_ts"
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +76,36 @@ def test_a_graph_that_differs_from_torch_is_refused(trained, tmp_path):
     with pytest.raises(BundleMismatch, match="differs from torch"):
         export.check_parity(policy, tmp_path)
     assert belief.file == "belief.onnx"
+
+
+@pytest.mark.parametrize("encoder", ["tcn", "tcn_flat", "gru"])
+def test_an_encoder_keeps_its_state_in_the_graph_over_steps_with_resets(encoder, tmp_path):
+    task = override(tasks.make("go2_cts_tiny"), [f"networks.encoder={encoder}"])
+    actor = run.blank_actor(task)
+    actor.history_encoder.normalizer.update(1.0 + 2.0 * torch.randn(200, 45))
+    graph, _ = export.graphs_of(task, actor.eval())
+    export.write(graph, tmp_path)
+    assert export.check_parity(graph, tmp_path) <= onnx_graph.PARITY
+    contract = export.contract_of(task, actor, "tiny", {}, {})
+    assert contract.state_size == actor.history_encoder.state_size == graph.inputs["state"]
+    session = onnxruntime.InferenceSession(str(tmp_path / graph.file))
+    state, rng = np.zeros((3, contract.state_size), dtype=np.float32), np.random.default_rng(0)
+    expected = torch.zeros(3, contract.state_size)
+    for step in range(300):
+        if step % 97 == 50:
+            state[1], expected[1] = 0.0, 0.0
+        frame = rng.normal(size=(3, 45)).astype(np.float32)
+        belief, state = session.run(None, {"observation": frame, "state": state})
+        with torch.no_grad():
+            latent, expected = actor.history_encoder.step(torch.from_numpy(frame), expected)
+        assert belief == pytest.approx(latent.numpy(), abs=1e-5)
+
+
+def test_the_committed_run_still_loads_and_is_what_its_bundle_computes():
+    task, actor, steps = run.load_actor(COMMITTED)
+    assert task.networks.encoder == "mlp" and steps >= task.steps
+    for graph in export.graphs_of(task, actor):
+        assert export.check_parity(graph, COMMITTED) <= onnx_graph.PARITY
 
 
 def test_an_evaluation_runs_the_pipeline_and_is_repeatable(exported):

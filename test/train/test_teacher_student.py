@@ -51,23 +51,26 @@ def test_reinforcement_trains_policy_privilege_encoder_and_std_but_not_the_histo
 def test_regression_trains_the_history_encoder_alone(runner):
     before, ppo = snapshot(runner), algorithm(runner)
     rollout = ppo._rollout()
-    for batch in ppo._batches(1, ppo._all_samples()):
-        ppo._learn_history(rollout, batch)
+    for items in ppo._lessons():
+        ppo._learn_history(rollout, items)
     assert changed(before, runner) == {"history_encoder"}
 
 
 def test_regression_brings_the_student_closer_to_the_teacher(runner):
     ppo = algorithm(runner)
     rollout = ppo._rollout()
-    errors = [ppo._learn_history(rollout, batch) for batch in ppo._batches(60, ppo._all_samples())]
+    ppo.encoder_epochs = 60
+    errors = [ppo._learn_history(rollout, items) for items in ppo._lessons()]
     assert sum(errors[-8:]) < 0.7 * sum(errors[:8])
 
 
 def test_the_pull_on_the_latent_reaches_the_teacher_only(runner):
     ppo = algorithm(runner)
     ppo.latent_regularization = 1.0
-    rollout = ppo._rollout()
-    ppo._regularization(rollout, next(ppo._batches(1, ppo._all_samples()))).backward()
+    rollout, batch = ppo._rollout(), ppo._own_samples()
+    obs = ppo._seen(rollout, batch, torch.zeros(len(batch), 1, dtype=torch.bool))
+    ppo.actor(obs)
+    ppo._regularization(obs).backward()
     assert all(p.grad is None for p in ppo.student.history_encoder.parameters())
     assert any(p.grad is not None for p in ppo.student.privilege_encoder.parameters())
 
@@ -94,11 +97,9 @@ def test_the_learning_rate_follows_the_divergence_within_its_bounds(runner):
 def test_the_divergence_of_an_unchanged_policy_is_zero_even_with_mirrored_samples(runner):
     ppo = algorithm(runner)
     rollout = ppo._rollout()
-    batch = torch.arange(len(rollout.values))
+    batch = ppo._own_samples()
     mirrored = torch.arange(len(batch))[:, None] % 2 == 0
-    ppo.actor(
-        ppo.mirror.observations(ppo._inputs(rollout, batch), mirrored), stochastic_output=True
-    )
+    ppo.actor(ppo._seen(rollout, batch, mirrored), stochastic_output=True)
     assert ppo._kl(rollout, batch, ~mirrored[:, 0]) == pytest.approx(0.0, abs=1e-6)
 
 
@@ -125,6 +126,7 @@ def test_students_are_spread_evenly_over_the_environments():
 def test_a_student_acts_on_its_own_latent_and_reinforcement_leaves_its_samples_out(runner):
     ppo, obs = algorithm(runner), runner.env.get_observations()
     assert ppo.students.tolist() == [7]
+    ppo.storage.clear()
     with torch.no_grad():
         ppo.student.distribution.std_param[:] = 0.0  # type: ignore
         ppo.student.distribution.std_range[0] = 0.0  # type: ignore
@@ -133,3 +135,27 @@ def test_a_student_acts_on_its_own_latent_and_reinforcement_leaves_its_samples_o
         assert torch.allclose(actions[0], ppo.student(obs)[0], atol=1e-4)
     own = ppo._own_samples()
     assert len(own) == 7 * 6 and not (own % 8 == 7).any()
+
+
+def test_halves_of_a_lesson_add_up_to_the_gradient_of_the_whole(runner):
+    ppo, items = algorithm(runner), torch.arange(40)
+    rollout = ppo._rollout()
+    error, whole = ppo._miss(rollout, items, True, 40)
+    few, first = ppo._miss(rollout, items[:13], True, 40)
+    rest, second = ppo._miss(rollout, items[13:], True, 40)
+    assert few + rest == pytest.approx(error, rel=1e-5)
+    for one, other, both in zip(first, second, whole, strict=True):
+        assert torch.allclose(one + other, both, atol=1e-7)
+
+
+def test_what_the_student_knows_in_the_mirror_is_what_a_mirrored_robot_knows(runner):
+    ppo = algorithm(runner)
+    ppo.latent_regularization = 1.0
+    history = ppo.recollection._histories.flatten(0, 1)
+    with torch.no_grad():
+        known = ppo._rollout().observations["known"]
+        felt = ppo.student.history_encoder(history)
+        in_mirror = ppo.student.history_encoder(ppo.mirror.history(history))
+    assert torch.allclose(known[:, 0], felt, atol=1e-6)
+    assert torch.allclose(known[:, 1], in_mirror, atol=1e-6)
+    assert not torch.allclose(felt, in_mirror, atol=1e-3)

@@ -17,7 +17,8 @@ from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.training import checkpoint, run, tasks, wandb_mirror
 from ts_locomotion.training import train as training
-from ts_locomotion.training.train import train
+from ts_locomotion.training.overrides import override
+from ts_locomotion.training.train import build, train
 
 STEPS = 8 * 6
 
@@ -75,6 +76,18 @@ def test_a_run_older_than_a_setting_continues_as_it_was_before_it(tmp_path):
     with pytest.raises(ConfigurationError, match="another environment"):
         train(replace(tiny(2), environment=finer), [], 0, tmp_path)
     assert train(tiny(2), [], 0, tmp_path).steps_done == 2 * STEPS
+
+
+def test_the_committed_training_can_be_continued_with_settings_it_did_not_know(tmp_path):
+    committed = Path(__file__).parents[2] / "models" / "go2_ts"
+    training._check_same(tasks.make("go2_ts"), 1, committed)
+    with pytest.raises(ConfigurationError, match="networks"):
+        other = override(tasks.make("go2_ts"), ["networks.encoder=gru"])
+        training._check_same(other, 1, committed)
+    runner = build(override(tiny(1), ["environment.history_frames=20"]), 0, tmp_path)
+    state = checkpoint.load(committed / run.CHECKPOINT)
+    assert runner.alg.load(state)
+    assert runner.alg.learning_rate == state["optimizer_state_dict"]["param_groups"][0]["lr"]
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):

@@ -38,7 +38,7 @@ def export(
     else:
         task, actor, steps = load_actor(source)
         training["steps"] = steps
-        graphs, contract = graphs_of(task, actor), contract_of(task, *about)
+        graphs, contract = graphs_of(task, actor), contract_of(task, actor, *about)
     folder.mkdir(parents=True, exist_ok=True)
     for graph in graphs:
         write(graph, folder)
@@ -51,7 +51,11 @@ def export(
 
 
 def contract_of(
-    task: Task, name: str, training: Mapping[str, Any], scores: Mapping[str, Any]
+    task: Task,
+    actor: TeacherStudentActor,
+    name: str,
+    training: Mapping[str, Any],
+    scores: Mapping[str, Any],
 ) -> Contract:
     """The promise that travels with the weights."""
     config = task.environment
@@ -59,7 +63,7 @@ def contract_of(
         name=name,
         task=task.name,
         belief_observation=config.frame_terms,
-        state_size=config.history_frames * observation.size(config.frame_terms),
+        state_size=actor.history_encoder.state_size,
         belief_size=task.networks.latent,
         **promised(config, training, scores),
     )
@@ -68,19 +72,16 @@ def contract_of(
 def graphs_of(task: Task, actor: TeacherStudentActor) -> tuple[Graph, Graph]:
     """The two networks of a bundle."""
     config = task.environment
-    frame = observation.size(config.frame_terms)
-    belief_inputs = {"observation": frame, "state": config.history_frames * frame}
+    belief_inputs = {
+        "observation": observation.size(config.frame_terms),
+        "state": actor.history_encoder.state_size,
+    }
     policy_inputs = {
         "observation": observation.size(config.policy_terms),
         "belief": task.networks.latent,
     }
     return (
-        Graph(
-            "belief.onnx",
-            BeliefGraph(actor, config.history_frames),
-            belief_inputs,
-            ("belief", "state_out"),
-        ),
+        Graph("belief.onnx", BeliefGraph(actor), belief_inputs, ("belief", "state_out")),
         Graph("policy.onnx", PolicyGraph(actor), policy_inputs, ("action",)),
     )
 

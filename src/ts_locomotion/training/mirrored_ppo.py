@@ -106,7 +106,7 @@ class MirroredPPO(PPO):
 
     def _learn_policy(self, rollout: Rollout, batch: Tensor) -> tuple[float, ...]:
         mirrored = torch.rand(len(batch), 1) < self.mirror.share
-        obs = self.mirror.observations(self._inputs(rollout, batch), mirrored)
+        obs = self._seen(rollout, batch, mirrored)
         actions = self.mirror.actions(rollout.actions[batch], mirrored)
         self.optimizer.zero_grad()
         losses, value = self.cores.run(
@@ -127,7 +127,7 @@ class MirroredPPO(PPO):
         self._adapt_learning_rate(kl)
         surrogate = self._surrogate(rollout, batch, actions)
         entropy = self.actor.output_entropy.mean()
-        penalty = self._regularization(rollout, batch)
+        penalty = self._regularization(obs)
         (surrogate - self.entropy_coef * entropy + penalty).backward()
         return surrogate.item(), entropy.item(), kl, penalty.item()
 
@@ -137,9 +137,13 @@ class MirroredPPO(PPO):
         (self.value_loss_coef * loss).backward()
         return loss.item()
 
-    def _regularization(self, _rollout: Rollout, _batch: Tensor) -> Tensor:
-        """A further loss on the policy."""
+    def _regularization(self, _obs: TensorDict) -> Tensor:
+        """A further loss on the policy, which has just acted on these observations."""
         return torch.zeros(())
+
+    def _seen(self, rollout: Rollout, batch: Tensor, mirrored: Tensor) -> TensorDict:
+        """What policy and critic learn from, in the mirror where `mirrored` (B, 1)."""
+        return self.mirror.observations(self._inputs(rollout, batch), mirrored)
 
     def _inputs(self, rollout: Rollout, batch: Tensor) -> TensorDict:
         groups = {name: rollout.observations[name][batch] for name in self.mirror.groups}
@@ -160,11 +164,15 @@ class MirroredPPO(PPO):
         self.optimizer.param_groups[0]["lr"] = self.learning_rate
 
     def _surrogate(self, rollout: Rollout, batch: Tensor, actions: Tensor) -> Tensor:
+        return self._surrogates(rollout, batch, actions).mean()
+
+    def _surrogates(self, rollout: Rollout, batch: Tensor, actions: Tensor) -> Tensor:
+        """Loss of each sample. Shape (B,)."""
         log_probability = self.actor.get_output_log_prob(actions)
         ratio = torch.exp(log_probability - rollout.log_probabilities[batch])
         clipped = ratio.clamp(1.0 - self.clip_param, 1.0 + self.clip_param)
         advantages = rollout.advantages[batch]
-        return -torch.min(ratio * advantages, clipped * advantages).mean()
+        return -torch.min(ratio * advantages, clipped * advantages)
 
     def _value_loss(self, rollout: Rollout, batch: Tensor, values: Tensor) -> Tensor:
         old, returns = rollout.values[batch], rollout.returns[batch]

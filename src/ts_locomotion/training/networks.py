@@ -1,9 +1,9 @@
-"""The policy of the teacher-student tasks and its two encoders.
+"""The policy of the teacher-student tasks, and the graphs that are made of it.
 
-Letters: B batch, N_p policy observation, N_b history frame, H frames, K privileged, L latent.
+Letters: B batch, N_p policy observation, N_b history frame, S state, K privileged, L latent.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Protocol
 
@@ -12,6 +12,8 @@ from rsl_rl.models import MLPModel
 from rsl_rl.modules import MLP, EmpiricalNormalization, HiddenState
 from tensordict import TensorDict
 from torch import Tensor, nn
+
+from ts_locomotion.training.history_encoders import HistoryEncoder, WindowEncoder
 
 
 class PrivilegeEncoder(nn.Module):
@@ -27,26 +29,15 @@ class PrivilegeEncoder(nn.Module):
         return self.mlp(self.normalizer(privileged))
 
 
-class HistoryEncoder(nn.Module):
-    """The student's guess of the latent from what the robot felt: (B, H, N_b) to (B, L) in ±1."""
-
-    def __init__(
-        self, frames: int, frame_size: int, latent_size: int, hidden: Sequence[int]
-    ) -> None:
-        super().__init__()
-        self.normalizer = EmpiricalNormalization(frame_size)
-        self.mlp = MLP(frames * frame_size, latent_size, tuple(hidden), "elu", "tanh")
-
-    def forward(self, history: Tensor) -> Tensor:
-        """Latent guessed from the history."""
-        return self.mlp(self.normalizer(history).flatten(1))  # (B, H, N_b) -> (B, H * N_b)
-
-
 class TeacherStudentActor(MLPModel):
     """One policy that acts on an observation and a latent from either encoder.
 
-    As rsl_rl's model it acts with the privilege encoder, in `act_as_student` with the history's.
+    As rsl_rl's model it acts with the privilege encoder, but for the rows of a group `student`
+    (B, 1): these act with what a group `known` (B, L) holds.
     """
+
+    latent: Tensor
+    """The teacher's, of the last observations. Shape (B, L)."""
 
     def __init__(
         self,
@@ -59,9 +50,10 @@ class TeacherStudentActor(MLPModel):
         distribution_cfg: dict,
         latent_size: int,
         privilege_dims: Sequence[int],
-        history_dims: Sequence[int],
+        history_encoder: Callable[[int, int, int], HistoryEncoder],
         last_layer_gain: float,
     ) -> None:
+        """`history_encoder` makes one of the number of frames, their size and the latent's."""
         self.latent_size = latent_size
         super().__init__(
             obs, obs_groups, obs_set, output_dim, tuple(hidden_dims), "elu", True, distribution_cfg
@@ -70,7 +62,7 @@ class TeacherStudentActor(MLPModel):
         self.privilege_encoder = PrivilegeEncoder(
             obs["privileged"].shape[-1], latent_size, privilege_dims
         )
-        self.history_encoder = HistoryEncoder(frames, frame_size, latent_size, history_dims)
+        self.history_encoder = history_encoder(frames, frame_size, latent_size)
         last_layer = self.mlp[-1]
         assert isinstance(last_layer, nn.Linear)
         with torch.no_grad():
@@ -79,16 +71,23 @@ class TeacherStudentActor(MLPModel):
     def get_latent(
         self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
     ) -> Tensor:
-        """Input of the policy with the teacher's latent. Shape (B, N_p + L)."""
-        return self.policy_input(obs, self.privilege_encoder(obs["privileged"]))
+        """Input of the policy: observation and latent. Shape (B, N_p + L)."""
+        self.latent = latent = self.privilege_encoder(obs["privileged"])
+        if "student" in obs.keys():  # noqa: SIM118
+            latent = torch.where(obs["student"], obs["known"], latent)
+        return self.policy_input(obs, latent)
 
     def policy_input(self, obs: TensorDict, latent: Tensor) -> Tensor:
         """Normalised observation beside a latent. Shape (B, N_p + L)."""
         return torch.cat([super().get_latent(obs), latent], dim=-1)
 
     def act_as_student(self, obs: TensorDict) -> Tensor:
-        """Deterministic action from what the robot itself can know. Shape (B, J)."""
-        latent = self.history_encoder(obs["history"])
+        """Deterministic action from the last frames the robot felt. Shape (B, J)."""
+        assert isinstance(self.history_encoder, WindowEncoder)
+        return self.act_knowing(obs, self.history_encoder(obs["history"]))
+
+    def act_knowing(self, obs: TensorDict, latent: Tensor) -> Tensor:
+        """Deterministic action on a latent (B, L). Shape (B, J)."""
         return self.mlp(self.policy_input(obs, latent))
 
     def policy_parameters(self) -> Iterator[nn.Parameter]:
@@ -100,26 +99,22 @@ class TeacherStudentActor(MLPModel):
         """Take a rollout, shape (B, ...), into the running statistics of all three inputs."""
         super().update_normalization(obs)
         self.privilege_encoder.normalizer.update(obs["privileged"])
-        self.history_encoder.normalizer.update(obs["history"][:, -1])
+        self.history_encoder.normalizer.update(obs["frame"])
 
     def _get_latent_dim(self) -> int:
         return self.obs_dim + self.latent_size
 
 
 class BeliefGraph(nn.Module):
-    """The deployed student encoder: a frame and its FIFO in, latent and the FIFO one later out."""
+    """The deployed student encoder: a frame and its state in, latent and next state out."""
 
-    def __init__(self, actor: TeacherStudentActor, frames: int) -> None:
+    def __init__(self, actor: TeacherStudentActor) -> None:
         super().__init__()
         self.encoder = actor.history_encoder
-        self.frames = frames
 
     def forward(self, observation: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Belief (B, L) and state (B, H * N_b) after a frame (B, N_b)."""
-        frame_size = observation.shape[1]
-        state_out = torch.cat([state[:, frame_size:], observation], dim=1)  # (B, H * N_b)
-        history = state_out.unflatten(1, (self.frames, frame_size))
-        return self.encoder(history), state_out
+        """Belief (B, L) and state (B, S) after a frame (B, N_b)."""
+        return self.encoder.step(observation, state)
 
 
 class Acting(Protocol):

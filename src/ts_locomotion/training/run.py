@@ -4,6 +4,7 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ from tensordict import TensorDict
 
 from ts_locomotion import observation
 from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation import curriculum
 from ts_locomotion.simulation.environment import observation_layout
-from ts_locomotion.training import checkpoint, tasks
+from ts_locomotion.training import checkpoint, history_encoders, tasks
+from ts_locomotion.training.cts import ConcurrentPPO, stratified
+from ts_locomotion.training.history_encoders import HistoryEncoder, Sizes
 from ts_locomotion.training.mirror import Mirror, reflection
 from ts_locomotion.training.networks import TeacherStudentActor
 from ts_locomotion.training.overrides import as_plain, from_plain
-from ts_locomotion.training.tasks import AnyTask, Task
-from ts_locomotion.training.teacher_student import TeacherStudentPPO
+from ts_locomotion.training.tasks import AnyTask, Concurrent, Networks, Task
+from ts_locomotion.training.teacher_student import TeacherStudentPPO, interleaved
 
 CHECKPOINT = "checkpoint.pt"
 RECORD = "run.yaml"
@@ -67,7 +71,7 @@ def load_actor(folder: Path) -> tuple[Task, TeacherStudentActor, int]:
     if not isinstance(task, Task):
         raise ConfigurationError(f"{folder} holds a {task.name}, which is not teacher-student")
     state = checkpoint.load(folder / CHECKPOINT)
-    actor = _blank_actor(task)
+    actor = blank_actor(task)
     actor.load_state_dict(state["actor_state_dict"])
     return task, actor.eval(), state["steps"]
 
@@ -85,16 +89,25 @@ def settings(task: Task) -> dict[str, Any]:
             "obs_normalization": True,
         },
         "algorithm": {
-            "class_name": TeacherStudentPPO,
             "mirror": Mirror(
                 observation_layout(task.environment),
                 task.mirror_share,
                 task.environment.action.observed,
             ),
             "schedule": "adaptive",
-            **asdict(task.algorithm),
+            **_algorithm_settings(task),
         },
     }
+
+
+def _algorithm_settings(task: Task) -> dict[str, Any]:
+    values, config = asdict(task.algorithm), task.environment
+    share = values.pop("student_share")
+    if isinstance(task.algorithm, Concurrent):
+        ground = curriculum.interleave(config.grounds, config.environments)
+        return {"class_name": ConcurrentPPO, "students": stratified(share, ground), **values}
+    students = interleaved(share, config.environments)
+    return {"class_name": TeacherStudentPPO, "students": students, **values}
 
 
 def _actor_settings(task: Task) -> dict[str, Any]:
@@ -108,12 +121,20 @@ def _actor_settings(task: Task) -> dict[str, Any]:
         },
         "latent_size": networks.latent,
         "privilege_dims": networks.privilege_encoder,
-        "history_dims": networks.history_encoder,
+        "history_encoder": partial(_history_encoder, networks),
         "last_layer_gain": networks.last_layer_gain,
     }
 
 
-def _blank_actor(task: Task) -> TeacherStudentActor:
+def _history_encoder(
+    networks: Networks, frames: int, frame_size: int, latent: int
+) -> HistoryEncoder:
+    widths = (networks.history_encoder, networks.tcn_channels, networks.gru_hidden)
+    return history_encoders.make(networks.encoder, Sizes(frames, frame_size, latent, *widths))
+
+
+def blank_actor(task: Task) -> TeacherStudentActor:
+    """The policy of a task before training."""
     config = task.environment
     layout = observation_layout(config)
     frame = observation.size(layout["history"])

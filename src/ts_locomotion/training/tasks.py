@@ -19,12 +19,20 @@ from ts_locomotion.training.ppo_settings import PPO, ActionNoise
 
 @dataclass(frozen=True)
 class Networks(ActionNoise):
-    """Widths of the layers."""
+    """Kind of the history encoder and widths of the layers."""
+
+    encoder: str = "mlp"
+    """One of history_encoders.KINDS."""
 
     policy: tuple[int, ...] = (128, 128)
     critic: tuple[int, ...] = (128, 128)
     privilege_encoder: tuple[int, ...] = (64, 32)
     history_encoder: tuple[int, ...] = (128, 64)
+    """Of the encoder mlp."""
+    tcn_channels: int = 44
+    """Of the encoder tcn (Lee et al. 2020 for 20 frames)."""
+    gru_hidden: int = 64
+    """Of the encoder gru."""
     latent: int = 16
 
 
@@ -38,6 +46,20 @@ class Algorithm(PPO):
     """Pull of the teacher's latent towards what the student can know."""
     student_share: float = 0.125
     """Environments in which the student acts, for its own regression."""
+
+
+@dataclass(frozen=True)
+class Concurrent(Algorithm):
+    """Concurrent teacher-student PPO; see training/cts.py."""
+
+    encoder_epochs: int = 4
+    """As many samples per iteration as one epoch over all robots."""
+    latent_regularization: float = 0.0
+    student_share: float = 0.25
+    """Of the environments on each kind of ground, as in the paper."""
+    student_weight: float = 1.0
+    """Of a student's sample in the surrogate, where a teacher's counts 1; 3 gives the groups equal
+    weight when there are three teachers to a student."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +123,21 @@ def go2_ts_flat() -> Task:
     return level_ground(go2_ts())
 
 
+def go2_cts() -> Task:
+    """Teachers and students at once on the grounds of go2_ts."""
+    return replace(
+        go2_ts(),
+        name="go2_cts",
+        purpose="concurrent teacher-student: students learn the policy beside their teachers",
+        algorithm=Concurrent(),
+    )
+
+
+def go2_cts_flat() -> Task:
+    """The same on level ground."""
+    return level_ground(go2_cts())
+
+
 def level_ground(task: Task) -> Task:
     """A task without its obstacles."""
     environment = replace(task.environment, grounds=(Ground("flat", variants=32),))
@@ -137,12 +174,20 @@ def go2_ts_tiny() -> Task:
     return tiny(go2_ts())
 
 
+def go2_cts_tiny() -> Task:
+    """For tests."""
+    return tiny(go2_cts())
+
+
 AnyTask = Task | BeliefTask
 
 TASKS: Mapping[str, Callable[[], AnyTask]] = {
     "go2_ts": go2_ts,
     "go2_ts_flat": go2_ts_flat,
     "go2_ts_tiny": go2_ts_tiny,
+    "go2_cts": go2_cts,
+    "go2_cts_flat": go2_cts_flat,
+    "go2_cts_tiny": go2_cts_tiny,
     "go2_belief": go2_belief,
     "go2_belief_tiny": go2_belief_tiny,
     "go2_belief_phase": go2_belief_phase,

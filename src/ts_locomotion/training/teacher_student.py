@@ -6,7 +6,7 @@ In a share of the environments the student acts: the regression needs the states
 errors lead to, reinforcement learning leaves them out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from rsl_rl.models import MLPModel
@@ -16,6 +16,10 @@ from torch import Tensor, nn
 
 from ts_locomotion.training.mirrored_ppo import MirroredPPO, Rollout
 from ts_locomotion.training.networks import TeacherStudentActor
+from ts_locomotion.training.recollection import recollection
+
+AT_ONCE = 512
+"""Items that are guessed at once: fresh memory for all of them costs more than the networks."""
 
 
 class TeacherStudentPPO(MirroredPPO):
@@ -27,81 +31,157 @@ class TeacherStudentPPO(MirroredPPO):
         critic: MLPModel,
         storage: RolloutStorage,
         *,
+        students: Tensor,
         encoder_learning_rate: float,
         encoder_epochs: int,
         latent_regularization: float,
-        student_share: float,
         **kwargs,
     ) -> None:
+        """`students` are the environments, in rising order, in which the student acts."""
         self.student = actor
         super().__init__(actor, critic, storage, **kwargs)
         self.encoder_epochs = encoder_epochs
         self.latent_regularization = latent_regularization
-        self.students = interleaved(student_share, storage.num_envs)
+        self.students = students
+        self.guided = torch.zeros(storage.num_envs, 1, dtype=torch.bool)
+        self.guided[students] = True
+        self.recollection = recollection(
+            actor.history_encoder, self.mirror, storage, self._remembered(), students
+        )
+        # The recollection holds the past; of what was observed, the newest frame is enough.
+        frame = storage.observations.pop("history")[:, :, -1]
+        storage.observations["frame"] = frame.clone()
         self.encoder_optimizer = torch.optim.Adam(
             actor.history_encoder.parameters(), lr=encoder_learning_rate, fused=True
         )
 
     def act(self, obs: TensorDict) -> Tensor:
         """Sample actions (B, J), those of the students from the latent they can know."""
-        actions = super().act(obs)
-        if len(self.students):
-            mean = self.student.act_as_student(obs[self.students])
-            actions[self.students] = mean + self.actor.output_std[self.students] * torch.randn(
-                mean.shape
-            )
+        felt = TensorDict(
+            {**obs, "frame": obs["history"][:, -1], "student": self.guided}, obs.batch_size
+        )
+        known = torch.zeros(self.storage.num_envs, self.student.latent_size)
+        known[self.students] = self.recollection.guess(felt)
+        felt["known"] = known
+        actions = super().act(felt)
+        self.transition.observations = felt.select(*self.storage.observations.keys())
         return actions
+
+    def process_env_step(
+        self, obs: TensorDict, rewards: Tensor, dones: Tensor, extras: dict[str, Tensor]
+    ) -> None:
+        """Record what an action led to."""
+        super().process_env_step(obs, rewards, dones, extras)
+        self.recollection.forget(dones)
 
     def policy_parameters(self) -> Iterable[nn.Parameter]:
         """Parameters of the actor that reinforcement learning trains."""
         return self.student.policy_parameters()
 
-    def _learn(self, rollout: Rollout) -> dict[str, float]:
-        losses = super()._learn(rollout)
-        errors = [
-            self._learn_history(rollout, batch)
-            for batch in self._batches(self.encoder_epochs, self._all_samples())
-        ]
-        return losses | {"encoder": sum(errors) / len(errors)}
-
-    def _own_samples(self) -> Tensor:
-        own = torch.ones(self.storage.num_transitions_per_env, self.storage.num_envs)
-        own[:, self.students] = 0.0
-        return own.flatten().nonzero().squeeze(1)
-
-    def _regularization(self, rollout: Rollout, batch: Tensor) -> Tensor:
-        """How far the teacher's latent is from what the student can know."""
-        if not self.latent_regularization:
-            return torch.zeros(())
-        with torch.no_grad():
-            known = self.student.history_encoder(rollout.observations["history"][batch])
-        latent = self.student.privilege_encoder(rollout.observations["privileged"][batch])
-        return self.latent_regularization * (latent - known).square().mean()
-
-    def _learn_history(self, rollout: Rollout, batch: Tensor) -> float:
-        # No sample needs masking at a reset: a stored history never spans two episodes.
-        history = rollout.observations["history"][batch]
-        privileged = rollout.observations["privileged"][batch]
-        if torch.rand(()) < self.mirror.share:
-            history, privileged = self.mirror.history(history), self.mirror.privileged(privileged)
-        with torch.no_grad():
-            target = self.student.privilege_encoder(privileged)
-        error = (self.student.history_encoder(history) - target).square().mean()
-        self.encoder_optimizer.zero_grad()
-        error.backward()
-        self.encoder_optimizer.step()
-        return error.item()
-
     def save(self) -> dict:
-        """State of networks (normalisers included) and of both optimisers."""
+        """State of networks (normalisers included), of both optimisers and of the past."""
         return super().save() | {
-            "encoder_optimizer_state_dict": self.encoder_optimizer.state_dict()
+            "encoder_optimizer_state_dict": self.encoder_optimizer.state_dict(),
+            "recollection": self.recollection.state(),
         }
 
     def load(self, loaded_dict: dict, load_cfg: dict | None = None, strict: bool = True) -> bool:
         """Restore what `save` returned."""
         self.encoder_optimizer.load_state_dict(loaded_dict["encoder_optimizer_state_dict"])
+        self.recollection.restore(loaded_dict.get("recollection", {}))
         return super().load(loaded_dict, load_cfg, strict)
+
+    def _remembered(self) -> Tensor:
+        """Robots whose past the history encoder learns from."""
+        return torch.arange(self.storage.num_envs)
+
+    def _own_samples(self) -> Tensor:
+        teachers = ~self.guided[:, 0].expand(self.storage.num_transitions_per_env, -1)
+        return teachers.flatten().nonzero().squeeze(1)
+
+    def _rollout(self) -> Rollout:
+        rollout = super()._rollout()
+        if self._needs_known():
+            rollout.observations["known"] = self._known()
+        return rollout
+
+    def _needs_known(self) -> bool:
+        """Whether reinforcement learning asks for the student's latents."""
+        return self.latent_regularization > 0.0
+
+    def _known(self) -> Tensor:
+        """Latents of the student at all samples, as felt and in the mirror. Shape (B, 2, L).
+
+        They stay what they are while the policy learns: the history encoder learns afterwards.
+        """
+        known = torch.zeros(len(self._all_samples()), 2, self.student.latent_size)
+        self.cores.run(
+            lambda: self._guess(known[:, 0], mirrored=False),
+            lambda: self._guess(known[:, 1], mirrored=True),
+        )
+        return known
+
+    def _guess(self, known: Tensor, mirrored: bool) -> None:
+        """Fill in the latents (B, L) of the samples that are remembered."""
+        with torch.no_grad():
+            for items in self.recollection.items().split(AT_ONCE):
+                latents = self.recollection.latents(items, mirrored)
+                known[self.recollection.samples(items)] = latents
+
+    def _seen(self, rollout: Rollout, batch: Tensor, mirrored: Tensor) -> TensorDict:
+        obs = super()._seen(rollout, batch, mirrored)
+        if self._needs_known():
+            known = rollout.observations["known"][batch]
+            obs["known"] = torch.where(mirrored, known[:, 1], known[:, 0])
+        return obs
+
+    def _regularization(self, obs: TensorDict) -> Tensor:
+        """How far the teacher's latent is from what the student can know."""
+        if not self.latent_regularization:
+            return torch.zeros(())
+        apart = (self.student.latent - obs["known"]).square()
+        return self.latent_regularization * apart.mean()
+
+    def _learn(self, rollout: Rollout) -> dict[str, float]:
+        losses = super()._learn(rollout)
+        errors = [self._learn_history(rollout, items) for items in self._lessons()]
+        return losses | {"encoder": sum(errors) / len(errors)}
+
+    def _lessons(self) -> Iterator[Tensor]:
+        items = self.recollection.items()
+        for _ in range(self.encoder_epochs):
+            yield from items[torch.randperm(len(items))].chunk(self.num_mini_batches)
+
+    def _learn_history(self, rollout: Rollout, items: Tensor) -> float:
+        """One step of the history encoder on some items, half of them on each core."""
+        # No sample needs masking at a reset: a recollection never spans two episodes.
+        mirrored = bool(torch.rand(()) < self.mirror.share)
+        here, there = items.tensor_split(2)
+        total = len(self.recollection.samples(items))
+        (error, own), (further, other) = self.cores.run(
+            lambda: self._miss(rollout, here, mirrored, total),
+            lambda: self._miss(rollout, there, mirrored, total),
+        )
+        encoder = self.student.history_encoder
+        for weights, one, another in zip(encoder.parameters(), own, other, strict=True):
+            weights.grad = one + another
+        self.encoder_optimizer.step()
+        return error + further
+
+    def _miss(
+        self, rollout: Rollout, items: Tensor, mirrored: bool, total: int
+    ) -> tuple[float, tuple[Tensor, ...]]:
+        """What some items add to the mean error of `total` samples, and to its gradient."""
+        samples = self.recollection.samples(items)
+        privileged = rollout.observations["privileged"][samples]
+        with torch.no_grad():
+            target = self.student.privilege_encoder(
+                self.mirror.privileged(privileged) if mirrored else privileged
+            )
+        guess = self.recollection.latents(items, mirrored)
+        error = (guess - target).square().sum() / (total * target.shape[1])
+        parameters = tuple(self.student.history_encoder.parameters())
+        return error.item(), torch.autograd.grad(error, parameters)
 
 
 def interleaved(share: float, count: int) -> Tensor:
