@@ -15,7 +15,7 @@ SETUP := @command -v $(PYTHON) >/dev/null || { \
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -q -ra
 SOURCES := src test tools launch
 
-.PHONY: help setup demo test test-fast lint train eval play export bench bench-train lock clean
+.PHONY: help setup demo test test-fast lint train eval play export ablation bench bench-train lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -58,6 +58,10 @@ play: ## watch a bundle walk, in MuJoCo's viewer or as a film: MODEL=go2_belief 
 export: ## a run as a bundle, and for other deployers: RUN=out/train/go2_ts OUT=models/mine ARGS="--deploy"
 	$(SETUP) run train
 	@$(BIN)/ts-export $(RUN) --out $(or $(OUT),out/export/$(notdir $(RUN))) $(ARGS)
+
+ablation: ## train and compare variants under equal steps, into out/ablation: ARGS="..."
+	$(SETUP) run train
+	@$(BIN)/ts-ablation $(ARGS)
 
 bench: ## measure the core and the graph, into out/bench: ARGS="..."
 	$(SETUP) run

@@ -66,11 +66,16 @@ class Runner(OnPolicyRunner):
         obs = self.env.get_observations()
         while self.current_learning_iteration < last:
             self._schedule()
+            began = self._spent().two_cores
             obs, notes = self._collect(obs)
+            collected = self._spent().two_cores
             notes |= {f"loss/{name}": value for name, value in self.alg.update().items()}
             self.current_learning_iteration += 1
             self.steps_done += self.steps_of_iteration
-            notes |= self._describe() | progress.advance(self._spent())
+            spent = self._spent()
+            notes["time/collection"] = collected - began
+            notes["time/learning"] = spent.two_cores - collected
+            notes |= self._describe() | progress.advance(spent)
             for name, value in notes.items():
                 curves.add_scalar(name, value, self.steps_done)
             progress.show(notes)

@@ -1,0 +1,48 @@
+"""What a training noted of itself, read back from its event files."""
+
+from pathlib import Path
+
+from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
+
+ITERATIONS = 10
+"""Over which a curve is smoothed."""
+
+
+class Curves:
+    """The scalars of a run by name, one value per iteration, also where it was interrupted."""
+
+    def __init__(self, folder: Path) -> None:
+        self._events = EventAccumulator(str(folder), {SCALARS: 0})
+        self._events.Reload()
+
+    def values(self, name: str) -> list[float]:
+        """A curve; empty where there is none. A step that was trained again counts once."""
+        if name not in self._events.Tags()[SCALARS]:
+            return []
+        by_step = {event.step: event.value for event in self._events.Scalars(name)}
+        return [by_step[step] for step in sorted(by_step)]
+
+    def last(self, name: str) -> float:
+        """Where a curve ends; nan where there is none."""
+        return _mean(self.values(name)[-ITERATIONS:])
+
+    def mean(self, name: str, unit: float = 1.0) -> float:
+        """The mean of a whole curve in a unit."""
+        return unit * _mean(self.values(name))
+
+    def spent_until(self, name: str, low: float) -> float:
+        """Minutes of two cores' time until a smoothed curve fell below `low`; nan if never."""
+        times = zip(self.values("time/collection"), self.values("time/learning"), strict=True)
+        spent, seconds = [sum(parts) for parts in times], 0.0
+        curve = self.values(name)
+        for iteration, second in enumerate(spent):
+            seconds += second
+            if iteration + 1 >= ITERATIONS:
+                recent = curve[iteration + 1 - ITERATIONS : iteration + 1]
+                if _mean(recent) < low:
+                    return seconds / 60.0
+        return float("nan")
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")

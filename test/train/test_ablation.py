@@ -1,0 +1,181 @@
+"""An ablation trains every cell once, however often it is interrupted, and tells what came out."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from torch.utils.tensorboard import SummaryWriter
+
+from ts_locomotion import bundle
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.training import ablation, ablation_table, tasks
+from ts_locomotion.training.ablation import Plan, Variant, compare, encoder
+from ts_locomotion.training.ablation_table import Result, estimate, summarize
+from ts_locomotion.training.course import Trial
+from ts_locomotion.training.learning_curves import Curves
+from ts_locomotion.training.tasks import Task
+
+TINY = (
+    Variant("TS", tasks.go2_ts_tiny),
+    Variant("CTS (GRU)", tasks.go2_cts_tiny, encoder("gru")),
+)
+PLAN = Plan(seeds=(1,), steps=48, robots=2, trials=(Trial("rough", "rough", 0.02, time=0.4),))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of one cell: real ones are slow, the order of many is tested with made-up trainings."""
+    folder = tmp_path_factory.mktemp("ablation")
+    compare(TINY[1:], PLAN, folder)
+    return folder
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Name and seed of every training from now on, none of which takes place."""
+    calls: list[tuple[str, int]] = []
+
+    def train(task: Task, _edits: Sequence[str], seed: int, place: Path) -> None:
+        place.mkdir(parents=True, exist_ok=True)
+        calls.append((task.name, seed))
+
+    def measure(place: Path, plan: Plan) -> dict[str, float | None]:
+        return {"success": len(calls) / 10}
+
+    monkeypatch.setattr(ablation, "train", train)
+    monkeypatch.setattr(ablation, "_measure", measure)
+    return calls
+
+
+def test_every_cell_leaves_a_bundle_and_its_measures(folder):
+    assert bundle.load(folder / "cts__gru_" / "seed1" / "bundle").contract.state_size == 64
+    told = json.loads((folder / ablation_table.NUMBERS).read_text())
+    row = told["table"]["CTS (GRU)"]
+    assert row["learning [CPU ms/iteration]"]["mean"] > 0.0
+    assert row["collection [CPU ms/iteration]"]["mean"] > 0.0
+    assert row["encoder loss"]["mean"] > 0.0
+    assert 0.0 <= row["success, rough"]["mean"] <= 1.0
+    assert "CPU minutes to walk" not in row
+    assert told["about"]["steps"] == 48
+
+
+def test_the_page_and_the_picture_show_every_variant(tmp_path, trained):
+    compare(TINY, PLAN, tmp_path)
+    page = (tmp_path / ablation_table.PAGE).read_text()
+    assert "| | TS | CTS (GRU) |" in page and "| success | 0.100 | 0.200 |" in page
+    assert (tmp_path / ablation_table.PICTURE).read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_done_is_not_done_again(folder, monkeypatch):
+    def forbidden(*_arguments) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(ablation, "train", forbidden)
+    results = compare(TINY[1:], PLAN, folder)
+    told = json.loads((folder / ablation_table.NUMBERS).read_text())
+    assert [result._asdict() for result in results] == told["cells"]
+
+
+def test_a_cell_that_was_interrupted_is_the_next_to_be_trained(tmp_path, trained, monkeypatch):
+    plan = replace(PLAN, seeds=(1, 2))
+    compare(TINY, plan, tmp_path)
+    assert trained == [
+        ("go2_ts_tiny", 1),
+        ("go2_cts_tiny", 1),
+        ("go2_ts_tiny", 2),
+        ("go2_cts_tiny", 2),
+    ]
+    (tmp_path / "ts" / "seed2" / "result.json").unlink()
+    trained.clear()
+    assert len(compare(TINY, plan, tmp_path)) == 4
+    assert trained == [("go2_ts_tiny", 2)]
+
+
+def test_more_robots_judge_a_training_anew(tmp_path, trained):
+    compare(TINY[:1], PLAN, tmp_path)
+    compare(TINY[:1], replace(PLAN, robots=3), tmp_path)
+    assert len(trained) == 2
+
+
+@pytest.mark.parametrize(
+    "other", [replace(PLAN, steps=96), replace(PLAN, edits=("algorithm.clip_param=0.1",))]
+)
+def test_a_folder_of_another_plan_is_refused(folder, other):
+    with pytest.raises(ConfigurationError, match="choose another --out"):
+        compare(TINY[1:], other, folder)
+
+
+@pytest.mark.parametrize(
+    ("variants", "plan", "complaint"),
+    [
+        (TINY, replace(PLAN, robots=0), "1 robot"),
+        (TINY, replace(PLAN, seeds=(1, 1)), "seeds"),
+        (TINY, replace(PLAN, seeds=tuple(range(11))), "at most 10"),
+        (TINY + TINY[:1], PLAN, "different names"),
+        (TINY, replace(PLAN, edits=("algorithm.nothing=1",)), "clip_param"),
+    ],
+)
+def test_a_plan_that_cannot_work_is_refused_before_anything_is_trained(
+    variants, plan, complaint, tmp_path, trained
+):
+    with pytest.raises(ConfigurationError, match=complaint):
+        compare(variants, plan, tmp_path)
+    assert not trained
+
+
+def test_the_command_knows_its_variants(capsys, tmp_path):
+    assert ablation.main(["--list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(variant.name in listed for variant in ablation.VARIANTS)
+    assert ablation.main(["--variant", "TS-LSTM", "--out", str(tmp_path)]) == 2
+    assert "valid: TS-MLP" in capsys.readouterr().err
+
+
+def test_every_variant_differs_from_the_others_in_more_than_its_name():
+    resolved = [ablation.resolve(variant, Plan()) for variant in ablation.VARIANTS]
+    assert len(set(resolved)) == len(resolved)
+    assert {task.steps for task in resolved} == {Plan().steps}
+
+
+def test_an_interval_is_that_of_the_textbook():
+    assert estimate([1.0, 2.0, 3.0]) == pytest.approx((2.0, 4.303 / 3**0.5, 3), abs=1e-6)
+    assert estimate([4.0]).half_width != estimate([4.0]).half_width
+    with pytest.raises(ValueError, match="expected 1 to 10"):
+        estimate([])
+
+
+def test_a_measure_that_some_seeds_miss_counts_those_that_have_it():
+    results = [
+        Result("a", 1, {"minutes": 3.0}),
+        Result("a", 2, {"minutes": None}),
+        Result("b", 1, {"minutes": None}),
+    ]
+    assert summarize(results) == {
+        "a": {"minutes": pytest.approx((3.0, float("nan"), 1), nan_ok=True)},
+        "b": {},
+    }
+    table = {"a": {"x": estimate([1.0, 2.0]), "y": estimate([1.0])}, "b": {}}
+    page = ablation_table.page(table, {"steps": 5})
+    assert "| x | 1.50 ± 6.35 | - |" in page and "| y | 1.00 (n = 1) | - |" in page
+
+
+def test_curves_span_interruptions_and_tell_when_a_score_was_reached(tmp_path):
+    def note(steps: range, first: float) -> None:
+        curves = SummaryWriter(str(tmp_path), purge_step=steps[0])
+        for step in steps:
+            curves.add_scalar("time/collection", 2.0, step)
+            curves.add_scalar("time/learning", 1.0, step)
+            curves.add_scalar("error", first - 0.01 * step, step)
+        curves.close()
+
+    note(range(1, 31), 5.0)
+    note(range(21, 41), 1.0)
+    curves = Curves(tmp_path)
+    assert len(curves.values("error")) == 40 and curves.values("nothing") == []
+    assert curves.mean("time/learning", 1e3) == pytest.approx(1000.0)
+    assert curves.last("error") == pytest.approx(1.0 - 0.01 * 35.5)
+    # From step 21 on errors are below 0.8: the last ten are all of them at step 30.
+    assert curves.spent_until("error", 0.75) == pytest.approx(30 * 3.0 / 60)
+    assert curves.spent_until("error", 0.1) != curves.spent_until("error", 0.1)
