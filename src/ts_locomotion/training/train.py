@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.list:
         for name in tasks.TASKS:
-            print(f"{name:16} {tasks.make(name).purpose}")
+            print(f"{name:22} {tasks.make(name).purpose}")
         return 0
     try:
         task = resolve(options.task, options.set, options.steps)
