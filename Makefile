@@ -40,7 +40,7 @@ lint: ## ruff and pyright
 	$(SETUP) run train test
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check --quiet $(SOURCES)
-	@$(BIN)/pyright
+	@$(BIN)/pyright --project pyproject.toml
 
 train: ## train a policy: TASK=go2_ts ARGS="..."
 	$(SETUP) run train
