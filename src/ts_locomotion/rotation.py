@@ -8,7 +8,7 @@ Array = NDArray[np.floating]
 
 def to_matrix(quaternion: Array) -> Array:
     """Rotation matrices base to world. Shape (..., 4) gives (..., 3, 3)."""
-    w, x, y, z = np.moveaxis(np.asarray(quaternion), -1, 0)
+    w, x, y, z = _parts(quaternion)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
         [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
@@ -19,19 +19,19 @@ def to_matrix(quaternion: Array) -> Array:
 
 def projected_gravity(quaternion: Array) -> Array:
     """Direction of gravity in the base frame. Shape (..., 4) gives (..., 3)."""
-    w, x, y, z = np.moveaxis(np.asarray(quaternion), -1, 0)
+    w, x, y, z = _parts(quaternion)
     return np.stack([2 * (w * y - x * z), -2 * (y * z + w * x), 2 * (x * x + y * y) - 1], axis=-1)
 
 
 def yaw(quaternion: Array) -> Array:
     """Heading about the world's z axis [rad]. Shape (..., 4) gives (...)."""
-    w, x, y, z = np.moveaxis(np.asarray(quaternion), -1, 0)
+    w, x, y, z = _parts(quaternion)
     return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
 
 
 def roll_pitch_yaw(quaternion: Array) -> Array:
     """Rotations about the fixed x, y and z axes, in that order [rad]. Shape (..., 3)."""
-    w, x, y, z = np.moveaxis(np.asarray(quaternion), -1, 0)
+    w, x, y, z = _parts(quaternion)
     roll = np.arctan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y))
     pitch = np.arcsin(np.clip(2 * (w * y - x * z), -1.0, 1.0))
     return np.stack([roll, pitch, yaw(quaternion)], axis=-1)
@@ -50,3 +50,9 @@ def rotate_inverse(quaternion: Array, vector_in_world: Array) -> Array:
 def rotate(quaternion: Array, vector_in_base: Array) -> Array:
     """Base vectors seen from the world. Shapes (..., 4) and (..., 3) give (..., 3)."""
     return np.einsum("...ij,...j->...i", to_matrix(quaternion), vector_in_base)
+
+
+def _parts(quaternion: Array) -> tuple[Array, Array, Array, Array]:
+    """Its four entries. Several times faster than to move an axis, and done at every tick."""
+    entries = np.asarray(quaternion)
+    return entries[..., 0], entries[..., 1], entries[..., 2], entries[..., 3]
