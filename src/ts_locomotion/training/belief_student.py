@@ -121,17 +121,14 @@ class Distillation:
 
     def _learn(self, targets: Targets, robots: Tensor) -> tuple[float, ...]:
         """One step on the sequences of some robots, half of them on each core."""
-        here, there = robots.tensor_split(2)
-        total = len(robots)
-        (parts, own), (further, other) = self.cores.run(
-            lambda: self._gradient(targets, here, total),
-            lambda: self._gradient(targets, there, total),
+        parts = self.cores.descend(
+            self.student.parameters(),
+            robots,
+            lambda half: self._gradient(targets, half, len(robots)),
         )
-        for weights, one, another in zip(self.student.parameters(), own, other, strict=True):
-            weights.grad = one + another
         nn.utils.clip_grad_norm_(self.student.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
-        return tuple((parts + further).tolist())
+        return tuple(parts.tolist())
 
     def _gradient(
         self, targets: Targets, robots: Tensor, total: int

@@ -1,14 +1,16 @@
 """Two pieces of a learner's work at once, each on a core of its own."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
+from torch import Tensor, nn
 
 One = TypeVar("One")
 Other = TypeVar("Other")
+Losses = TypeVar("Losses", float, Tensor)
 
 
 class SideBySide:
@@ -27,6 +29,22 @@ class SideBySide:
         other_result, other_spent = beside.result()
         self.saved += min(spent, other_spent)
         return result, other_result
+
+    def descend(
+        self,
+        parameters: Iterable[nn.Parameter],
+        items: Tensor,
+        share: Callable[[Tensor], tuple[Losses, tuple[Tensor, ...]]],
+    ) -> Losses:
+        """Gradient of the parameters from items, half of them on each core; returns the losses.
+
+        `share` tells what some items add to the losses and to each parameter's gradient.
+        """
+        here, there = items.tensor_split(2)
+        (losses, own), (further, other) = self.run(lambda: share(here), lambda: share(there))
+        for weights, one, another in zip(parameters, own, other, strict=True):
+            weights.grad = one + another
+        return losses + further
 
 
 def _timed(work: Callable[[], One]) -> tuple[One, float]:

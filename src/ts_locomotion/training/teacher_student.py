@@ -156,17 +156,14 @@ class TeacherStudentPPO(MirroredPPO):
         """One step of the history encoder on some items, half of them on each core."""
         # No sample needs masking at a reset: a recollection never spans two episodes.
         mirrored = bool(torch.rand(()) < self.mirror.share)
-        here, there = items.tensor_split(2)
         total = len(self.recollection.samples(items))
-        (error, own), (further, other) = self.cores.run(
-            lambda: self._miss(rollout, here, mirrored, total),
-            lambda: self._miss(rollout, there, mirrored, total),
+        error = self.cores.descend(
+            self.student.history_encoder.parameters(),
+            items,
+            lambda half: self._miss(rollout, half, mirrored, total),
         )
-        encoder = self.student.history_encoder
-        for weights, one, another in zip(encoder.parameters(), own, other, strict=True):
-            weights.grad = one + another
         self.encoder_optimizer.step()
-        return error + further
+        return error
 
     def _miss(
         self, rollout: Rollout, items: Tensor, mirrored: bool, total: int
