@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from torch.utils.tensorboard import SummaryWriter
 
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError
-from ts_locomotion.training import ablation, ablation_table, tasks
+from ts_locomotion.training import ablation, ablation_table, run, tasks
 from ts_locomotion.training.ablation import Plan, Variant, compare, encoder
 from ts_locomotion.training.ablation_table import Result, estimate, summarize
 from ts_locomotion.training.course import Trial
@@ -105,6 +106,17 @@ def test_more_robots_judge_a_training_anew(tmp_path, trained):
 def test_a_folder_of_another_plan_is_refused(folder, other):
     with pytest.raises(ConfigurationError, match="choose another --out"):
         compare(TINY[1:], other, folder)
+
+
+def test_a_cell_older_than_a_setting_is_still_of_the_same_plan(tmp_path, trained):
+    place = tmp_path / "ts" / "seed1"
+    place.mkdir(parents=True)
+    run.write_record(place, ablation.resolve(TINY[0], PLAN), [], 1)
+    record = yaml.safe_load((place / run.RECORD).read_text())
+    del record["task"]["environment"]["physics_steps"]
+    (place / run.RECORD).write_text(yaml.safe_dump(record))
+    compare(TINY[:1], PLAN, tmp_path)
+    assert trained == [("go2_ts_tiny", 1)]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ts_locomotion.errors import ConfigurationError, LocomotionError
-from ts_locomotion.training import ablation_table, run, tasks
+from ts_locomotion.training import ablation_table, checkpoint, run, tasks
 from ts_locomotion.training.ablation_table import Result
 from ts_locomotion.training.course import Cell, Trial
 from ts_locomotion.training.evaluate import TRIALS
@@ -89,9 +89,7 @@ def _cell(variant: Variant, plan: Plan, seed: int, folder: Path) -> Result:
         train(task, plan.edits, seed, place)
         about = {"variant": variant.name, "seed": seed}
         done = about | judged | {"measures": _measure(place, plan)}
-        partial = place / f"{RESULT}.partial"
-        partial.write_text(json.dumps(done, indent=1) + "\n")
-        partial.replace(place / RESULT)
+        checkpoint.write_text(place / RESULT, json.dumps(done, indent=1) + "\n")
     return Result(variant.name, seed, done["measures"])
 
 
@@ -99,7 +97,7 @@ def _check_same(task: Task, place: Path) -> None:
     """Also a training of other length is another one: how it settles depends on its end."""
     if not (place / run.RECORD).exists():
         return
-    before, now = run.read_record(place)["task"], as_plain(task)
+    before, now = as_plain(run.task_of(run.read_record(place))), as_plain(task)
     changed = [name for name, value in now.items() if before.get(name) != value]
     if changed:
         raise ConfigurationError(
