@@ -152,7 +152,7 @@ def test_each_run_of_environments_holds_every_kind_by_its_share():
 
 def outcome(level: int, fell: bool, walked: float, asked: float, finished: bool) -> Outcome:
     return Outcome(
-        np.array([level]), np.array([fell]), np.array([walked]), np.array([asked]),
+        np.array([0]), np.array([level]), np.array([fell]), np.array([walked]), np.array([asked]),
         np.array([finished]),
     )  # fmt: skip
 
@@ -178,6 +178,23 @@ def test_who_masters_the_last_level_goes_on_anywhere():
     masters = [outcome(7, False, 5.0, 5.0, True) for _ in range(200)]
     levels = {int(curriculum.next_levels(master, 8, rng)[0]) for master in masters}
     assert levels == set(range(8))
+
+
+def test_levels_of_a_learner_are_drawn_up_to_the_highest_whatever_it_did():
+    rng, promote = np.random.default_rng(0), curriculum.anywhere_up_to(np.array([2, 5]))
+    ended = outcome(0, True, 0.0, 5.0, False)
+    for robot, highest in ((0, 2), (1, 5)):
+        fallen = ended._replace(robots=np.array([robot]))
+        levels = {int(promote(fallen, 8, rng)[0]) for _ in range(200)}
+        assert levels == set(range(highest + 1))
+
+
+def test_the_promotion_decides_the_levels_of_the_next_episodes():
+    environment = Environment(CONFIG, 0)
+    environment.promote = lambda outcome, levels, rng: np.full(len(outcome.robots), levels - 1)
+    environment.steps[:] = 10**6
+    environment.step(np.zeros((environment.count, 12)))
+    assert (environment.level == CONFIG.levels - 1).all()
 
 
 def test_ground_normals_are_unit_vectors_in_metres_pointing_up():

@@ -175,7 +175,14 @@ def test_stepping_stones_stand_over_a_hole():
     assert 0.25 < on_stone.mean() < 0.65
 
 
-@pytest.mark.parametrize("name", ["gaps", "stepping_stones"])
+def test_planks_lie_across_the_whole_lane_over_a_hole():
+    x, y = np.meshgrid(np.linspace(1.0, 4.6, 300), np.linspace(-1.9, 1.9, 20))
+    on_plank = make("planks", 0.2).height(x, y) > 0.5 * terrain.HOLE_DEPTH
+    assert (on_plank == on_plank[0]).all()
+    assert 0.55 < on_plank.mean() < 0.75
+
+
+@pytest.mark.parametrize("name", ["gaps", "planks", "stepping_stones"])
 def test_the_first_holes_of_training_are_shallow_and_the_last_as_deep_as_any(name):
     def depth(size: float, stream: terrain.Stream) -> float:
         return make(name, size, stream=stream).start_height

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import belief
+import numpy as np
 import pytest
 import torch
 from belief import STEPS, senses, unchanged
@@ -163,15 +164,32 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_student_starts_on_the_levels_its_teacher_earned_and_sees_through_noise(trained):
+def build_with_levels(trained: Path, levels: list[int]) -> StudentRunner:
+    """The student of a teacher whose robots had earned these levels."""
     state = checkpoint.load(trained / run.CHECKPOINT)
-    state["environment"]["arrays"]["level"][:] = 1
+    state["environment"]["arrays"]["level"][:] = torch.tensor(levels)
     checkpoint.save(trained / run.CHECKPOINT, state)
-    runner = belief_student.build(belief.task(), 0, trained, trained / run.STUDENT)
+    return belief_student.build(belief.task(), 0, trained, trained / run.STUDENT)
+
+
+def test_a_student_starts_on_the_levels_its_teacher_earned_and_sees_through_noise(trained):
+    runner = build_with_levels(trained, levels=[1] * 8)
     environment = runner.env.environment
     assert isinstance(environment, SightedEnvironment)
     assert (environment.level == 1).all() and environment.noise is runner.noise
     assert set(belief_student.GROUPS) <= set(environment.observe())
+
+
+def test_a_student_walks_all_levels_up_to_its_teachers_highest_however_it_fares(trained):
+    environment = build_with_levels(trained, levels=[0, 1, 0, 0, 0, 0, 0, 0]).env.environment
+    with_highest = environment.ground == environment.ground[1]
+    walked = []
+    for _ in range(20):
+        environment.steps[:] = 10**6
+        environment.step(np.zeros((environment.count, 12)))
+        walked.append(environment.level.copy())
+    assert set(np.array(walked)[:, with_highest].flat) == {0, 1}
+    assert set(np.array(walked)[:, ~with_highest].flat) == {0}
 
 
 def test_a_student_needs_noise(tmp_path):

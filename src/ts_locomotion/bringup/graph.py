@@ -20,7 +20,7 @@ STAGES = ("perception", "belief", "policy")
 TERRAINS = (
     *("flat", "rough", "slope", "stairs_up", "stairs_down", "stairs_open_up", "stairs_open_down"),
     *("stairs_ledged_up", "stairs_ledged_down", "stairs_random_up", "stairs_random_down"),
-    *("grid_steps", "discrete_rough", "blocks", "stepping_stones", "gaps"),
+    *("grid_steps", "discrete_rough", "blocks", "stepping_stones", "planks", "gaps"),
     *("course", "obstacle_course"),
 )
 PATIENT_SILENCE = 2.0

@@ -3,7 +3,7 @@
 # mujoco ships no type stubs.
 # pyright: reportAttributeAccessIssue=false
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -115,6 +115,7 @@ def interleave(grounds: Sequence[Ground], count: int) -> Indices:
 class Outcome(NamedTuple):
     """How episodes ended, n of them."""
 
+    robots: Indices
     level: Indices
     fell: NDArray[np.bool_]
     walked: Array
@@ -136,3 +137,19 @@ def next_levels(outcome: Outcome, levels: int, rng: np.random.Generator) -> Indi
     level = outcome.level + climbs.astype(int) - (badly & ~climbs).astype(int)
     anywhere = rng.integers(0, levels, len(level))
     return np.where(level >= levels, anywhere, np.maximum(level, 0))
+
+
+Promotion = Callable[[Outcome, int, np.random.Generator], Indices]
+"""Levels (n,) for the next episodes, from how the last ones ended and the number of levels."""
+
+
+def anywhere_up_to(highest: Indices) -> Promotion:
+    """Any level up to the `highest` (B,) of each robot, however its episode ended.
+
+    For who learns from a teacher: what it cannot do yet, it is to see all the more.
+    """
+
+    def draw(outcome: Outcome, levels: int, rng: np.random.Generator) -> Indices:
+        return rng.integers(0, np.minimum(highest[outcome.robots], levels - 1) + 1)
+
+    return draw

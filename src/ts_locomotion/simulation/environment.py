@@ -79,7 +79,7 @@ class Step(NamedTuple):
 class Environment:
     """B robots that walk, fall and start again. Deterministic under a seed.
 
-    `shape`, the constants inside the rewards, and `push_speed` may be changed between steps.
+    `shape` (the constants inside the rewards), `push_speed` and `promote` may be changed.
     """
 
     def __init__(self, config: EnvironmentConfig, seed: int) -> None:
@@ -92,6 +92,7 @@ class Environment:
         self.ground = curriculum.interleave(config.grounds, self.count)
         self.on_lane = self.bank.on_lane[self.ground]
         self.level = np.zeros(self.count, dtype=np.int64)
+        self.promote: curriculum.Promotion = curriculum.next_levels
         first = [self.bank.pick(ground, 0, self.rng) for ground in self.ground]
         models = [cell.model for cell in self.bank.cells]
         self.physics = Physics(models, first, config.physics_steps, config.threads)
@@ -163,10 +164,9 @@ class Environment:
         self._frame = np.concatenate([columns[places[name]] for name in config.frame_terms])
         self._episode_steps = round(config.episode_time / self.step_time)
         self._noise = config.observation_noise * observation.noise_half_widths(config.policy_terms)
-        self.steps = np.zeros(count, dtype=np.int64)
+        self.steps, self.phase = np.zeros(count, dtype=np.int64), np.zeros(count)
         self.command, self.command_time = np.zeros((count, 3)), np.zeros(count)
         self.push, self.push_time = np.zeros((count, 2)), np.zeros(count)
-        self.phase = np.zeros(count)
         config.action.check_terms(config.policy_terms, acts=True)
         self.actions = np.zeros((3, count, config.action.size))
         self.history = np.zeros((count, config.history_frames, frame), dtype=np.float32)
@@ -219,13 +219,14 @@ class Environment:
             return
         x = self.physics.base_position[ended, 0]
         outcome = curriculum.Outcome(
+            ended,
             self.level[ended],
             fell[ended],
             self.walked[ended],
             self.asked[ended],
             self.on_lane[ended] & (x > self.bank.bounds[self.physics.assignment[ended], 1] - 1.5),
         )
-        self.level[ended] = curriculum.next_levels(outcome, self.config.levels, self.rng)
+        self.level[ended] = self.promote(outcome, self.config.levels, self.rng)
         self._begin(ended)
         fresh = self._measure(ended)
         fresh.contacts[:] = False

@@ -26,6 +26,7 @@ from ts_locomotion.simulation.terrain_pieces import (
     flat,
     gaps,
     grid_steps,
+    planks,
     rough,
     slope,
     stepping_stones,
@@ -188,6 +189,7 @@ KINDS: Mapping[str, Kind] = {
     "discrete_rough": Kind(discrete_rough, 0.02, 0.15, _on_ground, "height of the highest plate"),
     "blocks": Kind(blocks, 0.03, 0.20, _on_ground, "height of the highest block"),
     "stepping_stones": Kind(stepping_stones, 0.02, 0.25, _above_hole, "distance of the stones"),
+    "planks": Kind(planks, 0.02, 0.25, _above_hole, "distance of the planks"),
     "gaps": Kind(gaps, 0.03, 0.35, _above_hole, "width of the gaps"),
 }
 
@@ -241,7 +243,7 @@ def course(segments: Sequence[Segment], seed: int = 0, stream: Stream = "eval") 
     rng = _generator("course", seed, stream)
     pieces = [_segment_piece(segment, rng) for segment in segments]
     levels = np.cumsum([0.0] + [piece.rise for piece in pieces])
-    holes = any(segment.name in ("gaps", "stepping_stones") for segment in segments)
+    holes = any(segment.name in ("gaps", "planks", "stepping_stones") for segment in segments)
     start_level = float(-levels.min()) + (HOLE_DEPTH if holes else 0.0)
     size = max(segment.size for segment in segments)
     ground = _lay_out("course", size, pieces, -START_LENGTH, start_level)

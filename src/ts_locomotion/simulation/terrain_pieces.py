@@ -130,6 +130,19 @@ def stepping_stones(
     return Piece(tops, columns * pitch + size)
 
 
+def planks(
+    rng: np.random.Generator, size: float, length: float = 4.0, plank: float = 0.4
+) -> Piece:
+    """Planks across the lane, `size` apart over a hole: stones that are missed only lengthwise."""
+    pitch = plank + size
+    count = int(np.ceil((length - size) / pitch))
+    tops = []
+    for number in range(count):
+        x = size + plank / 2 + number * pitch + rng.uniform(-0.1, 0.1) * size
+        tops.append((x, 0.0, plank, LANE_WIDTH, rng.uniform(-0.2, 0.2) * size))
+    return Piece(tops, count * pitch + size)
+
+
 def gaps(rng: np.random.Generator, size: float, count: int = 4) -> Piece:
     """`count` gaps of width `size` across the lane, with platforms of 0.7 to 1.1 m between."""
     tops, x = [], 0.0

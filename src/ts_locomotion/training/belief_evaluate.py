@@ -36,6 +36,7 @@ TRIALS = (
     Trial("discrete rough 10 cm", "discrete_rough", 0.10, time=16.0),
     *(Trial(f"blocks {h} cm", "blocks", h / 100, time=18.0) for h in (15, 20)),
     *(Trial(f"gaps {h} cm", "gaps", h / 100, time=16.0) for h in (15, 25, 35)),
+    *(Trial(f"planks {h} cm", "planks", h / 100, time=15.0) for h in (15, 20)),
     *(
         Trial(f"stepping stones {h} cm", "stepping_stones", h / 100, time=15.0)
         for h in (10, 15, 20)

@@ -5,11 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from tensordict import TensorDict
 from torch import Tensor, nn
 
 from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation import curriculum
+from ts_locomotion.simulation.environment import Robots
 from ts_locomotion.simulation.sighted_environment import SightedEnvironment
 from ts_locomotion.training import belief_teacher, checkpoint, run
 from ts_locomotion.training.belief_encoder import BeliefStudent, Senses
@@ -197,9 +200,9 @@ def build(task: BeliefTask, seed: int, teacher_folder: Path, folder: Path) -> St
     told = checkpoint.load(teacher_folder / run.CHECKPOINT)
     config = replace(task.environment, height_noise=task.height_noise, blind_every=0)
     environment = SightedEnvironment(config, seed + 1)
-    # Levels that the teacher earned: easier ones would teach the student little.
-    earned = told["environment"]["arrays"]["level"].numpy()
-    environment.level[:] = earned[: environment.count]
+    environment.level[:] = told["environment"]["arrays"]["level"][: environment.count].numpy()
+    # A student that earned its levels would, blind so often, never walk the teacher's hardest.
+    environment.promote = curriculum.anywhere_up_to(_highest_of_kind(environment))
     student = BeliefStudent(teacher, **student_settings(task))
     algorithm = Distillation(teacher, student, task.student, environment.count)
     return StudentRunner(environment, task, algorithm, folder)
@@ -224,6 +227,14 @@ def student_settings(task: BeliefTask) -> dict[str, Any]:
         "head": student.head,
         "decoder": student.decoder,
     }
+
+
+def _highest_of_kind(environment: SightedEnvironment) -> Robots:
+    """The highest level (B,) that any robot on the same kind of ground is at."""
+    ground, level = environment.ground, environment.level
+    highest = np.zeros(ground.max() + 1, dtype=np.int64)
+    np.maximum.at(highest, ground, level)
+    return highest[ground]
 
 
 def _senses(obs: Any) -> Senses:
