@@ -47,11 +47,11 @@ class Regime:
 class Sight:
     """Probabilities of what the map itself lacks."""
 
-    whole: float = 0.6
-    patchy: float = 0.13
-    late: float = 0.08
-    frozen: float = 0.05
-    blank: float = 0.14
+    whole: float = 0.75
+    patchy: float = 0.09
+    late: float = 0.05
+    frozen: float = 0.03
+    blank: float = 0.08
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class HeightNoiseConfig:
     """Share of points lost at random in a patchy map, beside a whole side of it."""
     side: tuple[float, float] = (-0.2, 0.4)
     """Where the missing side of a patchy map begins, from below the foot [m]."""
-    blackout_share: float = 0.2
+    blackout_share: float = 0.15
     """Share of the episodes in which the map is lost for good."""
     blackout_time: tuple[float, float] = (0.0, 8.0)
     """When that happens [s]."""
@@ -92,12 +92,13 @@ READING_B = (
     Regime(0.3, 0.004, 0.005, 0.01, 0.1, 0.1, 0.02, 0.1, 0.1, 0.02, grows=True),
     Regime(0.1, 0.004, 0.1, 0.1, 0.3, 0.3, 0.05, 0.1, 0.1, 0.3, grows=True),
 )
-NOMINAL = Regime(0.6, point_xy=0.01)
-OFFSET = Regime(0.3, foot_z=0.04, outlier=0.05, episode_z=0.07, episode_share=1.0, grows=True)
+NOMINAL = Regime(0.7, point_xy=0.01)
+OFFSET = Regime(0.2, foot_z=0.04, outlier=0.05, episode_z=0.07, episode_share=1.0, grows=True)
 NOISY = Regime(0.1, 0.004, 0.05, 0.05, 0.15, 0.15, 0.15, 0.05, 0.05, episode_share=0.3, grows=True)
 GO2 = (NOMINAL, OFFSET, NOISY)
-"""Reading b with lengths halved, but for `offset`, which gives every foot a lasting offset, and
-for points of `nominal`: the edges of a map with cells of 4 cm are as blurred."""
+"""Reading b with lengths halved, but for `offset`, which gives every foot a lasting offset, and so
+comes less often, and for points of `nominal`: the edges of a map with cells of 4 cm are as
+blurred."""
 
 
 class HeightNoise:
