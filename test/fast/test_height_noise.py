@@ -124,7 +124,7 @@ def test_regimes_come_in_their_shares_and_change_in_mid_episode():
 
 
 def test_both_readings_of_the_paper_are_there():
-    for reading in (READING_A, READING_B, GO2):
+    for reading in (READING_A, READING_B):
         assert [regime.share for regime in reading] == [0.6, 0.3, 0.1]
     assert READING_A[2].outlier_share == 0.3 and READING_B[2].episode_share == 0.3
 
