@@ -7,8 +7,16 @@ import pytest
 
 from ts_locomotion import bundle
 from ts_locomotion.bundle import Bundle
-from ts_locomotion.training import belief_evaluate, gate_sweep
+from ts_locomotion.training import (
+    belief_evaluate,
+    belief_export,
+    belief_student,
+    gate_sweep,
+    onnx_graph,
+    run,
+)
 from ts_locomotion.training.belief_evaluate import REGIMES
+from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.course import Trial
 from ts_locomotion.training.walkers import BundleWalker
 
@@ -20,6 +28,14 @@ def shipped() -> Bundle:
     if not FOLDER.exists():
         pytest.skip("models/go2_belief is not there yet")
     return bundle.load(FOLDER)
+
+
+def test_its_checkpoint_still_computes_what_the_bundle_does(shipped):
+    task = run.task_of(run.read_record(FOLDER))
+    assert isinstance(task, BeliefTask)
+    student, _ = belief_student.load(task, FOLDER / run.STUDENT)
+    for graph in belief_export.graphs_of(task, student):
+        onnx_graph.check_parity(graph, FOLDER)
 
 
 def test_the_gate_falls_with_every_level_of_noise(shipped):

@@ -12,6 +12,7 @@ from rsl_rl.modules import MLP, EmpiricalNormalization
 from torch import Tensor, nn
 
 from ts_locomotion.belief import MAP_AGE_CEILING
+from ts_locomotion.training.belief_memory import Momentary, Recurrent
 from ts_locomotion.training.belief_networks import (
     ACTIVATION,
     FEET,
@@ -20,6 +21,8 @@ from ts_locomotion.training.belief_networks import (
     BeliefTeacher,
 )
 
+DECODED = ("heights", "privileged")
+"""Fields of Believed that can be reconstructed."""
 OPEN_GATE = 2.0
 """Initial bias of the gate: the student begins by believing its eyes."""
 
@@ -37,9 +40,9 @@ class Believed(NamedTuple):
     """What it makes of them. Leading axes (B,) or (T, B)."""
 
     belief: Tensor  # (..., D)
-    gate: Tensor  # (..., G) in [0, 1]
-    heights: Tensor  # (..., F * P) reconstructed, normalised
-    privileged: Tensor  # (..., K) reconstructed, normalised
+    gate: Tensor  # (..., G) in [0, 1]; 1 without a gate
+    heights: Tensor  # (..., F * P) reconstructed, normalised; (..., 0) without a decoder
+    privileged: Tensor  # (..., K) reconstructed, normalised; (..., 0) without a decoder
 
 
 class SightEncoder(nn.Module):
@@ -71,7 +74,11 @@ class SightEncoder(nn.Module):
 
 
 class BeliefStudent(nn.Module):
-    """Gated recurrent belief encoder, its decoder, and the trunk that acts on the belief."""
+    """Gated recurrent belief encoder, its decoder, and the trunk that acts on the belief.
+
+    Without memory the encoder knows the current step only. Without gates all that is seen enters
+    belief and reconstruction as it is; how the paper left the gate out (S9) it does not say.
+    """
 
     def __init__(
         self,
@@ -83,45 +90,47 @@ class BeliefStudent(nn.Module):
         layers: int,
         head: Sequence[int],
         decoder: Sequence[int],
+        recurrent: bool = True,
+        gated: bool = True,
+        decodes: Sequence[str] = DECODED,
     ) -> None:
         """Weights and statistics of `teacher` are copied where shapes agree."""
         super().__init__()
-        gate, belief = FEET * scan_encoding, teacher.belief_size
+        sight, belief = FEET * scan_encoding, teacher.belief_size
         size = teacher.obs_dim
         privileged = teacher.privileged_encoder.normalizer.mean.shape[-1]
         self.obs_normalizer = EmpiricalNormalization(size)
         self.privileged_normalizer = EmpiricalNormalization(privileged)
         self.sight = SightEncoder(scan_encoding, scan_encoder)
-        self.cells = nn.ModuleList(
-            nn.GRUCell(hidden if layer else size + gate, hidden) for layer in range(layers)
-        )
+        # Checkpoints know the weights of the memory by this name.
+        self.cells = (Recurrent if recurrent else Momentary)(size + sight, hidden, layers)
         self.belief_head = MLP(hidden, belief, tuple(head), ACTIVATION)
-        self.gate_head = MLP(hidden, gate, tuple(head), ACTIVATION)
-        self.heights_decoder = MLP(belief, FEET * POINTS, tuple(decoder), ACTIVATION)
-        self.skip_head = MLP(hidden, FEET * POINTS, tuple(decoder), ACTIVATION)
-        self.privileged_decoder = MLP(hidden, privileged, tuple(decoder), ACTIVATION)
+        self.gate_head = MLP(hidden, sight, tuple(head), ACTIVATION) if gated else None
+        self.heights_decoder = self.skip_head = self.privileged_decoder = None
+        if "heights" in decodes:
+            self.heights_decoder = MLP(belief, FEET * POINTS, tuple(decoder), ACTIVATION)
+            if gated:
+                self.skip_head = MLP(hidden, FEET * POINTS, tuple(decoder), ACTIVATION)
+        if "privileged" in decodes:
+            self.privileged_decoder = MLP(hidden, privileged, tuple(decoder), ACTIVATION)
         actions = _last(teacher.mlp).out_features
         self.mlp = MLP(size + belief, actions, _hidden_sizes(teacher.mlp), ACTIVATION)
-        self.state_size, self.gate_size, self.belief_size = hidden * layers, gate, belief
+        self.decoded = tuple(decodes)
+        self.state_size, self.belief_size, self.sight_size = self.cells.state_size, belief, sight
         self._copy(teacher)
 
     def step(self, senses: Senses, state: Tensor) -> tuple[Tensor, Tensor, Believed]:
         """One control step: actions (B, A), next state (B, S) and what is believed."""
         observation, seen, encoded = self._encode(senses)
-        state = self._remember(torch.cat([observation, encoded], dim=-1), state)
-        believed = self._believe(state[:, -self.hidden :], seen, encoded)
+        top, state = self.cells.step(torch.cat([observation, encoded], dim=-1), state)
+        believed = self._believe(top, seen, encoded)
         return self.act(observation, believed.belief), state, believed
 
     def sequence(self, senses: Senses, state: Tensor, ended: Tensor) -> tuple[Tensor, Believed]:
         """Actions (T, B, A) and beliefs along steps after which some episodes `ended` (T, B)."""
         observation, seen, encoded = self._encode(senses)
         inputs = torch.cat([observation, encoded], dim=-1)
-        tops = []
-        for step in range(len(inputs)):
-            state = self._remember(inputs[step], state)
-            tops.append(state[:, -self.hidden :])
-            state = state * (~ended[step])[:, None]
-        believed = self._believe(torch.stack(tops), seen, encoded)
+        believed = self._believe(self.cells.sequence(inputs, state, ended), seen, encoded)
         return self.act(observation, believed.belief), believed
 
     def act(self, observation: Tensor, belief: Tensor) -> Tensor:
@@ -130,31 +139,35 @@ class BeliefStudent(nn.Module):
 
     @property
     def hidden(self) -> int:
-        """Width of a recurrent layer."""
-        return self.state_size // len(self.cells)
+        """Width of what belief and gate are made of."""
+        return self.cells.hidden
+
+    @property
+    def gate_size(self) -> int:
+        """Entries of the belief that are gated."""
+        return self.sight_size if self.gate_head else 0
 
     def _encode(self, senses: Senses) -> tuple[Tensor, Tensor, Tensor]:
         observation = self.obs_normalizer(senses.observation)
         seen = self.sight.normalize(senses.heights, senses.valid)
         return observation, seen, self.sight(seen, senses.valid, senses.map_age)
 
-    def _remember(self, inputs: Tensor, state: Tensor) -> Tensor:
-        layers = []
-        for cell, past in zip(self.cells, state.chunk(len(self.cells), dim=-1), strict=True):
-            inputs = cell(inputs, past)
-            layers.append(inputs)
-        return torch.cat(layers, dim=-1)
-
     def _believe(self, top: Tensor, seen: Tensor, encoded: Tensor) -> Believed:
-        gate = torch.sigmoid(self.gate_head(top))
+        gate = torch.sigmoid(self.gate_head(top)) if self.gate_head else torch.ones_like(encoded)
         guess = self.belief_head(top)
         # What is seen enters the entries that hold the scan encodings in the teacher's trunk.
-        belief = torch.cat(
-            [guess[..., : self.gate_size] + gate * encoded, guess[..., self.gate_size :]], dim=-1
-        )
-        skipped = torch.sigmoid(self.skip_head(top)) * seen.flatten(-2)
-        heights = self.heights_decoder(belief) + skipped
-        return Believed(belief, gate, heights, self.privileged_decoder(top))
+        hinted = guess[..., : self.sight_size] + gate * encoded
+        belief = torch.cat([hinted, guess[..., self.sight_size :]], dim=-1)
+        privileged = self.privileged_decoder(top) if self.privileged_decoder else top[..., :0]
+        return Believed(belief, gate, self._reconstruct(belief, top, seen), privileged)
+
+    def _reconstruct(self, belief: Tensor, top: Tensor, seen: Tensor) -> Tensor:
+        if self.heights_decoder is None:
+            return belief[..., :0]
+        skipped = seen.flatten(-2)
+        if self.skip_head:
+            skipped = torch.sigmoid(self.skip_head(top)) * skipped
+        return self.heights_decoder(belief) + skipped
 
     def _copy(self, teacher: BeliefTeacher) -> None:
         self.obs_normalizer.load_state_dict(teacher.obs_normalizer.state_dict())
@@ -163,7 +176,8 @@ class BeliefStudent(nn.Module):
         self.mlp.load_state_dict(teacher.mlp.state_dict())
         self.sight.copy(teacher)
         with torch.no_grad():
-            _last(self.gate_head).bias.add_(OPEN_GATE)
+            if self.gate_head:
+                _last(self.gate_head).bias.add_(OPEN_GATE)
             _last(self.belief_head).weight.mul_(0.1)
 
 
@@ -173,17 +187,38 @@ class StudentGraph(nn.Module):
     def __init__(self, student: BeliefStudent) -> None:
         super().__init__()
         self.student = student
+        has = {
+            "belief": True,
+            "state_out": student.state_size,
+            "gate": student.gate_size,
+            "heights_out": "heights" in student.decoded,
+            "privileged": "privileged" in student.decoded,
+        }
+        self.outputs = tuple(name for name, there in has.items() if there)
 
     def forward(
-        self, observation: Tensor, heights: Tensor, valid: Tensor, map_age: Tensor, state: Tensor
+        self,
+        observation: Tensor,
+        heights: Tensor,
+        valid: Tensor,
+        map_age: Tensor,
+        state: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Belief, next state, gate, heights [m] and privileged state in their own units."""
+        """Belief, next state, gate, heights [m] and privileged state in their own units.
+
+        Those of them that there are; without memory there is no state to give.
+        """
         senses = Senses(observation, heights, valid, map_age)
-        _, state_out, believed = self.student.step(senses, state)
-        feet = believed.heights.unflatten(-1, (FEET, POINTS))
-        heights_out = self.student.sight.normalizer.inverse(feet).flatten(-2)
-        privileged = self.student.privileged_normalizer.inverse(believed.privileged)
-        return believed.belief, state_out, believed.gate, heights_out, privileged
+        remembered = observation[:, :0] if state is None else state
+        _, state_out, believed = self.student.step(senses, remembered)
+        told = believed._asdict() | {"state_out": state_out}
+        if "heights_out" in self.outputs:
+            feet = believed.heights.unflatten(-1, (FEET, POINTS))
+            told["heights_out"] = self.student.sight.normalizer.inverse(feet).flatten(-2)
+        if "privileged" in self.outputs:
+            normalizer = self.student.privileged_normalizer
+            told["privileged"] = normalizer.inverse(believed.privileged)
+        return tuple(told[name] for name in self.outputs)
 
 
 def _hidden_sizes(trunk: nn.Sequential) -> tuple[int, ...]:

@@ -32,12 +32,11 @@ def graphs_of(task: BeliefTask, student: BeliefStudent) -> tuple[Graph, Graph]:
     """The two networks of a bundle."""
     size = observation.size(task.environment.policy_terms)
     scans = {"heights": perception.SCAN_SIZE, "valid": perception.SCAN_SIZE, "map_age": 1}
+    state = {"state": student.state_size} if student.state_size else {}
+    believing = StudentGraph(student)
     return (
         Graph(
-            "belief.onnx",
-            StudentGraph(student),
-            {"observation": size, **scans, "state": student.state_size},
-            ("belief", "state_out", "gate", "heights_out", "privileged"),
+            "belief.onnx", believing, {"observation": size, **scans, **state}, believing.outputs
         ),
         Graph(
             "policy.onnx",
@@ -65,7 +64,7 @@ def contract_of(
         state_size=student.state_size,
         belief_size=student.belief_size,
         gate_size=student.gate_size,
-        reconstructed_heights=True,
-        privileged=PRIVILEGED,
+        reconstructed_heights="heights" in student.decoded,
+        privileged=PRIVILEGED if "privileged" in student.decoded else {},
         **promised(config, training, scores),
     )

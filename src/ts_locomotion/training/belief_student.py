@@ -15,7 +15,7 @@ from ts_locomotion.simulation import curriculum
 from ts_locomotion.simulation.environment import Robots
 from ts_locomotion.simulation.sighted_environment import SightedEnvironment
 from ts_locomotion.training import belief_teacher, checkpoint, run
-from ts_locomotion.training.belief_encoder import BeliefStudent, Senses
+from ts_locomotion.training.belief_encoder import DECODED, BeliefStudent, Senses
 from ts_locomotion.training.belief_networks import BeliefTeacher
 from ts_locomotion.training.belief_tasks import BeliefTask, Student
 from ts_locomotion.training.runner import Runner
@@ -83,7 +83,7 @@ class Distillation:
         targets = self._targets()
         losses = [self._learn(targets, robots) for robots in self._batches()]
         self.step = 0
-        names = ("behaviour", "heights", "privileged", "gate")
+        names = ("behaviour", *self.student.decoded, "gate")
         return dict(zip(names, torch.tensor(losses).mean(0).tolist(), strict=True))
 
     def decay(self, progress: float) -> None:
@@ -142,14 +142,15 @@ class Distillation:
             _senses(stored), self.first_state[robots], self.ended[:, robots]
         )
         share = 1.0 / (len(actions) * total)
-        behaviour = (actions - targets.actions[:, robots]).square().sum() * share
-        heights = (believed.heights - targets.heights[:, robots]).square().mean(-1).sum() * share
-        guesses = (believed.privileged - targets.privileged[:, robots]).square().mean(-1)
-        privileged = guesses.sum() * share
-        loss = behaviour + self.config.reconstruction * (heights + privileged)
+        losses = {"behaviour": (actions - targets.actions[:, robots]).square().sum() * share}
+        for name in self.student.decoded:
+            wrong = getattr(believed, name) - getattr(targets, name)[:, robots]
+            losses[name] = wrong.square().mean(-1).sum() * share
+        reconstruction = sum(losses[name] for name in self.student.decoded)
+        loss = losses["behaviour"] + self.config.reconstruction * reconstruction
         gradient = torch.autograd.grad(loss, tuple(self.student.parameters()))
         gate = believed.gate.mean(-1).sum() * share
-        return torch.stack([behaviour, heights, privileged, gate]).detach(), gradient
+        return torch.stack([*losses.values(), gate]).detach(), gradient
 
 
 class Stage(NamedTuple):
@@ -226,6 +227,9 @@ def student_settings(task: BeliefTask) -> dict[str, Any]:
         "layers": student.layers,
         "head": student.head,
         "decoder": student.decoder,
+        "recurrent": student.recurrent,
+        "gated": student.gated,
+        "decodes": [name for name in DECODED if getattr(student, f"decodes_{name}")],
     }
 
 

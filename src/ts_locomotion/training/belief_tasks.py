@@ -64,6 +64,13 @@ class Student:
     head: tuple[int, ...] = (64, 64)
     """Hidden layers of belief head and gate."""
     decoder: tuple[int, ...] = (64, 64)
+    recurrent: bool = True
+    """Otherwise as many weights that know the current step only."""
+    gated: bool = True
+    """Otherwise what is seen enters belief and reconstruction whole."""
+    decodes_heights: bool = True
+    decodes_privileged: bool = True
+    """Whether heights and the privileged state are reconstructed at all."""
 
 
 @dataclass(frozen=True)
