@@ -59,7 +59,7 @@ export: ## a run as a bundle, and for other deployers: RUN=out/train/go2_ts OUT=
 	$(SETUP) run train
 	@$(BIN)/ts-export $(RUN) --out $(or $(OUT),out/export/$(notdir $(RUN))) $(ARGS)
 
-ablation: ## train and compare variants under equal steps, into out/ablation: ARGS="..."
+ablation: ## train and compare variants under equal steps, into out/ablation: ARGS="blind|belief ..."
 	$(SETUP) run train
 	@$(BIN)/ts-ablation $(ARGS)
 

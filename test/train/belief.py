@@ -4,17 +4,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ts_locomotion import observation, perception
+from ts_locomotion.belief import Scans
 from ts_locomotion.simulation.sighted_environment import PRIVILEGED
 from ts_locomotion.training import belief_student, belief_teacher, tasks
+from ts_locomotion.training.ablation_plan import Edit
 from ts_locomotion.training.belief_encoder import BeliefStudent, Senses
 from ts_locomotion.training.belief_networks import BeliefTeacher
+from ts_locomotion.training.belief_student import Distillation
 from ts_locomotion.training.belief_tasks import BeliefTask
 
-STEPS = 8 * 6
+ROBOTS = 8
+STEPS = ROBOTS * 6
 """Environment steps of one iteration of the tiny task."""
 
 
@@ -42,9 +47,40 @@ def teacher(seed: int = 0) -> BeliefTeacher:
     return network.eval()
 
 
-def student(of: BeliefTeacher) -> BeliefStudent:
-    """An untrained student of a teacher."""
-    return BeliefStudent(of, **belief_student.student_settings(task()))
+def student(of: BeliefTeacher, edit: Edit = lambda task: task) -> BeliefStudent:
+    """An untrained student of a teacher, for the edited tiny task."""
+    return BeliefStudent(of, **belief_student.student_settings(edit(task()))).eval()
+
+
+def distillation(edit: Edit = lambda task: task) -> Distillation:
+    """A sequence of random senses, stored as if a student of the edited task had walked it."""
+    taught, config = teacher(), edit(task()).student
+    learner = Distillation(taught, student(taught, edit), config, ROBOTS)
+    random = torch.Generator().manual_seed(2)
+    with torch.inference_mode():
+        for step in range(config.steps_per_iteration):
+            learner.act(observed(step, random))
+            learner.process_env_step({}, torch.zeros(ROBOTS), ended(step), {})
+    learner.stored = {name: values.clone() for name, values in learner.stored.items()}
+    return learner
+
+
+def observed(step: int, random: torch.Generator) -> dict[str, Tensor]:
+    """What robots of a distillation observe."""
+    felt = senses(ROBOTS, seed=step)
+    return {
+        "policy": felt.observation,
+        "heights": felt.heights,
+        "valid": felt.valid,
+        "map_age": felt.map_age,
+        "scans": felt.heights + 0.02 * torch.randn(felt.heights.shape, generator=random),
+        "privileged": torch.randn(ROBOTS, sum(PRIVILEGED.values()), generator=random),
+    }
+
+
+def ended(step: int) -> Tensor:
+    """One robot's episode ends with each step."""
+    return torch.arange(ROBOTS) == step
 
 
 def senses(*shape: int, seed: int = 0) -> Senses:
@@ -55,6 +91,16 @@ def senses(*shape: int, seed: int = 0) -> Senses:
     heights = 0.1 * torch.randn(*shape, perception.SCAN_SIZE, generator=random) * valid
     age = 2 * torch.rand(*shape, 1, generator=random)
     return Senses(torch.randn(*shape, size, generator=random), heights, valid, age)
+
+
+def sights(rng: np.random.Generator, step: int, robots: int) -> Scans | None:
+    """What robots may see: whole and patchy scans, old ones, none, and no map at all."""
+    if step % 50 > 45:
+        return None
+    heights = rng.normal(scale=0.2, size=(robots, perception.SCAN_SIZE))
+    valid = rng.random(heights.shape) < (step % 7) / 6
+    heights[rng.random(heights.shape) < 0.01] = np.nan
+    return Scans(heights, valid, rng.uniform(0.0, 5.0, robots))
 
 
 def at(told: Senses, step: int) -> Senses:

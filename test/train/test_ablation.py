@@ -12,7 +12,9 @@ from torch.utils.tensorboard import SummaryWriter
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.training import ablation, ablation_table, run, tasks
-from ts_locomotion.training.ablation import Plan, Variant, compare, encoder
+from ts_locomotion.training.ablation import compare
+from ts_locomotion.training.ablation_blind import Blind, encoder
+from ts_locomotion.training.ablation_plan import Plan, Variant
 from ts_locomotion.training.ablation_table import Result, estimate, summarize
 from ts_locomotion.training.course import Trial
 from ts_locomotion.training.learning_curves import Curves
@@ -22,6 +24,7 @@ TINY = (
     Variant("TS", tasks.go2_ts_tiny),
     Variant("CTS (GRU)", tasks.go2_cts_tiny, encoder("gru")),
 )
+GROUP = Blind()
 PLAN = Plan(seeds=(1,), steps=48, robots=2, trials=(Trial("rough", "rough", 0.02, time=0.4),))
 
 
@@ -29,7 +32,7 @@ PLAN = Plan(seeds=(1,), steps=48, robots=2, trials=(Trial("rough", "rough", 0.02
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of one cell: real ones are slow, the order of many is tested with made-up trainings."""
     folder = tmp_path_factory.mktemp("ablation")
-    compare(TINY[1:], PLAN, folder)
+    compare(GROUP, TINY[1:], PLAN, folder)
     return folder
 
 
@@ -38,15 +41,15 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Name and seed of every training from now on, none of which takes place."""
     calls: list[tuple[str, int]] = []
 
-    def train(task: Task, _edits: Sequence[str], seed: int, place: Path) -> None:
+    def train(_group, task: Task, _edits: Sequence[str], seed: int, place: Path) -> None:
         place.mkdir(parents=True, exist_ok=True)
         calls.append((task.name, seed))
 
-    def measure(place: Path, plan: Plan) -> dict[str, float | None]:
+    def measure(_group, _place: Path, _plan: Plan) -> dict[str, float]:
         return {"success": len(calls) / 10}
 
-    monkeypatch.setattr(ablation, "train", train)
-    monkeypatch.setattr(ablation, "_measure", measure)
+    monkeypatch.setattr(Blind, "train", train)
+    monkeypatch.setattr(Blind, "measure", measure)
     return calls
 
 
@@ -63,7 +66,7 @@ def test_every_cell_leaves_a_bundle_and_its_measures(folder):
 
 
 def test_the_page_and_the_picture_show_every_variant(tmp_path, trained):
-    compare(TINY, PLAN, tmp_path)
+    compare(GROUP, TINY, PLAN, tmp_path)
     page = (tmp_path / ablation_table.PAGE).read_text()
     assert "| | TS | CTS (GRU) |" in page and "| success | 0.100 | 0.200 |" in page
     assert (tmp_path / ablation_table.PICTURE).read_bytes().startswith(b"\x89PNG")
@@ -73,15 +76,15 @@ def test_what_is_done_is_not_done_again(folder, monkeypatch):
     def forbidden(*_arguments) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(ablation, "train", forbidden)
-    results = compare(TINY[1:], PLAN, folder)
+    monkeypatch.setattr(Blind, "train", forbidden)
+    results = compare(GROUP, TINY[1:], PLAN, folder)
     told = json.loads((folder / ablation_table.NUMBERS).read_text())
     assert [result._asdict() for result in results] == told["cells"]
 
 
 def test_a_cell_that_was_interrupted_is_the_next_to_be_trained(tmp_path, trained, monkeypatch):
     plan = replace(PLAN, seeds=(1, 2))
-    compare(TINY, plan, tmp_path)
+    compare(GROUP, TINY, plan, tmp_path)
     assert trained == [
         ("go2_ts_tiny", 1),
         ("go2_cts_tiny", 1),
@@ -90,13 +93,13 @@ def test_a_cell_that_was_interrupted_is_the_next_to_be_trained(tmp_path, trained
     ]
     (tmp_path / "ts" / "seed2" / "result.json").unlink()
     trained.clear()
-    assert len(compare(TINY, plan, tmp_path)) == 4
+    assert len(compare(GROUP, TINY, plan, tmp_path)) == 4
     assert trained == [("go2_ts_tiny", 2)]
 
 
 def test_more_robots_judge_a_training_anew(tmp_path, trained):
-    compare(TINY[:1], PLAN, tmp_path)
-    compare(TINY[:1], replace(PLAN, robots=3), tmp_path)
+    compare(GROUP, TINY[:1], PLAN, tmp_path)
+    compare(GROUP, TINY[:1], replace(PLAN, robots=3), tmp_path)
     assert len(trained) == 2
 
 
@@ -105,17 +108,17 @@ def test_more_robots_judge_a_training_anew(tmp_path, trained):
 )
 def test_a_folder_of_another_plan_is_refused(folder, other):
     with pytest.raises(ConfigurationError, match="choose another --out"):
-        compare(TINY[1:], other, folder)
+        compare(GROUP, TINY[1:], other, folder)
 
 
 def test_a_cell_older_than_a_setting_is_still_of_the_same_plan(tmp_path, trained):
     place = tmp_path / "ts" / "seed1"
     place.mkdir(parents=True)
-    run.write_record(place, ablation.resolve(TINY[0], PLAN), [], 1)
+    run.write_record(place, ablation.resolve(GROUP, TINY[0], PLAN), [], 1)
     record = yaml.safe_load((place / run.RECORD).read_text())
     del record["task"]["environment"]["physics_steps"]
     (place / run.RECORD).write_text(yaml.safe_dump(record))
-    compare(TINY[:1], PLAN, tmp_path)
+    compare(GROUP, TINY[:1], PLAN, tmp_path)
     assert trained == [("go2_ts_tiny", 1)]
 
 
@@ -133,20 +136,39 @@ def test_a_plan_that_cannot_work_is_refused_before_anything_is_trained(
     variants, plan, complaint, tmp_path, trained
 ):
     with pytest.raises(ConfigurationError, match=complaint):
-        compare(variants, plan, tmp_path)
+        compare(GROUP, variants, plan, tmp_path)
     assert not trained
 
 
-def test_the_command_knows_its_variants(capsys, tmp_path):
+def test_the_command_knows_its_groups_and_their_variants(capsys, tmp_path):
     assert ablation.main(["--list"]) == 0
     listed = capsys.readouterr().out
-    assert all(variant.name in listed for variant in ablation.VARIANTS)
+    assert "TS-GRU" in listed and "no privileged reconstruction" in listed
+    assert ablation.main(["belief", "--list"]) == 0
+    assert "TS-GRU" not in capsys.readouterr().out
     assert ablation.main(["--variant", "TS-LSTM", "--out", str(tmp_path)]) == 2
-    assert "valid: TS-MLP" in capsys.readouterr().err
+    assert "TS-MLP" in capsys.readouterr().err
+    assert ablation.main(["blind", "--variant", "no gate", "--out", str(tmp_path)]) == 2
+    assert ablation.main(["blind", "--trial", "gaps", "--out", str(tmp_path)]) == 2
+    assert "blind: no trial is left of: stand" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_groups_lie_in_folders_of_their_own(tmp_path, trained, monkeypatch):
+    def tiny(_group, task: Task, _steps: int) -> Task:
+        return replace(task, steps=48)
+
+    monkeypatch.setattr(Blind, "lasting", tiny)
+    arguments = ["--variant", "CTS-GRU", "--seeds", "4", "--robots", "2", "--out", str(tmp_path)]
+    assert ablation.main(arguments) == 0
+    assert trained == [("go2_cts", 4)]
+    assert [place.name for place in tmp_path.iterdir()] == ["blind"]
+    assert (tmp_path / "blind" / "cts_gru" / "seed4" / "result.json").exists()
+    assert "group: blind" in (tmp_path / "blind" / ablation_table.PAGE).read_text()
 
 
 def test_every_variant_differs_from_the_others_in_more_than_its_name():
-    resolved = [ablation.resolve(variant, Plan()) for variant in ablation.VARIANTS]
+    resolved = [ablation.resolve(GROUP, variant, Plan()) for variant in GROUP.variants]
     assert len(set(resolved)) == len(resolved)
     assert {task.steps for task in resolved} == {Plan().steps}
 

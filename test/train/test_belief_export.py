@@ -5,10 +5,9 @@ import shutil
 import belief
 import numpy as np
 import torch
-from belief import STEPS
+from belief import STEPS, sights
 
-from ts_locomotion import perception
-from ts_locomotion.belief import Scans, network_scans
+from ts_locomotion.belief import network_scans
 from ts_locomotion.simulation.sighted_environment import PRIVILEGED
 from ts_locomotion.training import belief_student, run
 from ts_locomotion.training.belief_encoder import Senses, StudentGraph
@@ -16,16 +15,6 @@ from ts_locomotion.training.onnx_graph import PARITY
 from ts_locomotion.training.train import train
 
 ROBOTS = 3
-
-
-def sights(rng: np.random.Generator, step: int) -> Scans | None:
-    """What robots may see: whole and patchy scans, old ones, none, and no map at all."""
-    if step % 50 > 45:
-        return None
-    heights = rng.normal(scale=0.2, size=(ROBOTS, perception.SCAN_SIZE))
-    valid = rng.random(heights.shape) < (step % 7) / 6
-    heights[rng.random(heights.shape) < 0.01] = np.nan
-    return Scans(heights, valid, rng.uniform(0.0, 5.0, ROBOTS))
 
 
 def test_the_bundle_believes_and_acts_as_the_student_over_a_thousand_steps(
@@ -39,7 +28,7 @@ def test_the_bundle_believes_and_acts_as_the_student_over_a_thousand_steps(
         if step % 97 == 0:
             state[1], recurrent[1] = 0.0, 0.0
         inputs = {"observation": rng.normal(size=(ROBOTS, 47)).astype(np.float32)}
-        inputs |= network_scans(sights(rng, step), ROBOTS)
+        inputs |= network_scans(sights(rng, step, ROBOTS), ROBOTS)
         outputs = belief_bundle.belief.run(inputs | {"state": state})
         senses = Senses(*(torch.from_numpy(inputs[name]) for name in Senses._fields))
         with torch.no_grad():

@@ -7,47 +7,21 @@ import belief
 import numpy as np
 import pytest
 import torch
-from belief import STEPS, senses, unchanged
-from torch import Tensor
+from belief import ROBOTS, STEPS, ended, observed, unchanged
 
 from ts_locomotion.errors import ConfigurationError
-from ts_locomotion.simulation.sighted_environment import PRIVILEGED, SightedEnvironment
+from ts_locomotion.simulation.sighted_environment import SightedEnvironment
 from ts_locomotion.training import belief_student, belief_teacher, checkpoint, run
 from ts_locomotion.training.belief_student import Distillation, StudentRunner
 from ts_locomotion.training.train import train
 
-ROBOTS, LENGTH = 8, 6
+LENGTH = 6
 
 
 @pytest.fixture
 def distillation() -> Distillation:
     """A sequence of random senses, stored as if it had been walked."""
-    teacher = belief.teacher()
-    config = belief.task().student
-    learner = Distillation(teacher, belief.student(teacher), config, ROBOTS)
-    random = torch.Generator().manual_seed(2)
-    with torch.inference_mode():
-        for step in range(LENGTH):
-            learner.act(observed(step, random))
-            learner.process_env_step({}, torch.zeros(ROBOTS), ended(step), {})
-    learner.stored = {name: values.clone() for name, values in learner.stored.items()}
-    return learner
-
-
-def observed(step: int, random: torch.Generator) -> dict[str, Tensor]:
-    felt = senses(ROBOTS, seed=step)
-    return {
-        "policy": felt.observation,
-        "heights": felt.heights,
-        "valid": felt.valid,
-        "map_age": felt.map_age,
-        "scans": felt.heights + 0.02 * torch.randn(felt.heights.shape, generator=random),
-        "privileged": torch.randn(ROBOTS, sum(PRIVILEGED.values()), generator=random),
-    }
-
-
-def ended(step: int) -> Tensor:
-    return torch.arange(ROBOTS) == step
+    return belief.distillation()
 
 
 def again(learner: Distillation) -> dict[str, float]:

@@ -7,93 +7,57 @@ that was interrupted goes on with the cell, and within it with the checkpoint, t
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ts_locomotion.errors import ConfigurationError, LocomotionError
-from ts_locomotion.training import ablation_table, checkpoint, run, tasks
+from ts_locomotion.training import ablation_belief, ablation_table, checkpoint, run
+from ts_locomotion.training.ablation_belief import Belief
+from ts_locomotion.training.ablation_blind import Blind
+from ts_locomotion.training.ablation_plan import Group, Plan, Variant
 from ts_locomotion.training.ablation_table import Result
-from ts_locomotion.training.course import Cell, Trial
-from ts_locomotion.training.evaluate import TRIALS
-from ts_locomotion.training.learning_curves import Curves
 from ts_locomotion.training.overrides import as_plain, override
-from ts_locomotion.training.publish import publish
-from ts_locomotion.training.tasks import Task
-from ts_locomotion.training.train import train
+from ts_locomotion.training.tasks import AnyTask
 
 RESULT = "result.json"
-WALKS = 0.15
-"""Mean |v_x error| of the training robots [m/s] below which a policy counts as walking."""
 
 
-class Variant(NamedTuple):
-    """A task and what an ablation changes of it."""
-
-    name: str
-    task: Callable[[], Task]
-    edit: Callable[[Task], Task] = lambda task: task
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What all variants have in common."""
-
-    seeds: tuple[int, ...] = (1, 2, 3)
-    steps: int = 4_000_000
-    robots: int = 100
-    """Of each trial of the evaluation."""
-    trials: tuple[Trial, ...] = TRIALS
-    edits: tuple[str, ...] = ()
-    """Of every task, as for ts-train --set; before those of the variants."""
-
-
-def encoder(kind: str) -> Callable[[Task], Task]:
-    """The edit that chooses a history encoder."""
-    return lambda task: replace(task, networks=replace(task.networks, encoder=kind))
-
-
-VARIANTS = (
-    Variant("TS-MLP", tasks.go2_ts),
-    Variant("TS-TCN (legacy, flat)", tasks.go2_ts, encoder("tcn_flat")),
-    Variant("TS-TCN", tasks.go2_ts, encoder("tcn")),
-    Variant("TS-GRU", tasks.go2_ts, encoder("gru")),
-    Variant("CTS-MLP", tasks.go2_cts),
-    Variant("CTS-TCN", tasks.go2_cts, encoder("tcn")),
-    Variant("CTS-GRU", tasks.go2_cts, encoder("gru")),
-)
-
-
-def compare(variants: Sequence[Variant], plan: Plan, folder: Path) -> list[Result]:
+def compare(group: Group, variants: Sequence[Variant], plan: Plan, folder: Path) -> list[Result]:
     """Train and judge every cell that is not done, and write the table anew after each.
 
     Seeds are the outer loop: a comparison of all variants comes before a second opinion.
     """
-    _check(variants, plan)
+    plan = replace(plan, trials=plan.trials or group.trials)
+    _check(group, variants, plan)
+    about = _about(group, plan)
     results: list[Result] = []
     for seed in plan.seeds:
         for variant in variants:
-            results.append(_cell(variant, plan, seed, folder / _folder_name(variant.name)))
-            ablation_table.write(results, folder, _about(plan))
+            place = folder / _folder_name(variant.name) / f"seed{seed}"
+            results.append(_cell(group, variant, plan, seed, place))
+            ablation_table.write(results, folder, about)
     return results
 
 
-def _cell(variant: Variant, plan: Plan, seed: int, folder: Path) -> Result:
-    task, place = resolve(variant, plan), folder / f"seed{seed}"
+def _cell(group: Group, variant: Variant, plan: Plan, seed: int, place: Path) -> Result:
+    task = resolve(group, variant, plan)
     _check_same(task, place)
     judged = {"robots": plan.robots, "trials": [trial.name for trial in plan.trials]}
     done = _read(place / RESULT)
     if done is None or any(done[name] != value for name, value in judged.items()):
         print(f"ts-ablation: {variant.name}, seed {seed}", flush=True)
-        train(task, plan.edits, seed, place)
+        group.train(task, plan.edits, seed, place)
         about = {"variant": variant.name, "seed": seed}
-        done = about | judged | {"measures": _measure(place, plan)}
+        measures = group.measure(place, plan)
+        known = {name: None if value != value else value for name, value in measures.items()}
+        done = about | judged | {"measures": known}
         checkpoint.write_text(place / RESULT, json.dumps(done, indent=1) + "\n")
     return Result(variant.name, seed, done["measures"])
 
 
-def _check_same(task: Task, place: Path) -> None:
+def _check_same(task: AnyTask, place: Path) -> None:
     """Also a training of other length is another one: how it settles depends on its end."""
     if not (place / run.RECORD).exists():
         return
@@ -105,31 +69,9 @@ def _check_same(task: Task, place: Path) -> None:
         )
 
 
-def resolve(variant: Variant, plan: Plan) -> Task:
+def resolve(group: Group, variant: Variant, plan: Plan) -> AnyTask:
     """The task that a variant trains."""
-    edited = variant.edit(override(variant.task(), plan.edits))
-    return replace(edited, steps=plan.steps)
-
-
-def _measure(place: Path, plan: Plan) -> dict[str, float | None]:
-    """Everything the table tells of a finished training, by name; None where there is nothing."""
-    judged = publish(place, place / "bundle", plan.robots, plan.trials)
-    cells = [cell for cell in judged if isinstance(cell, Cell)]
-    curves = Curves(place)
-    measures = {
-        "velocity error [m/s]": _mean([cell.error_x for cell in cells]),
-        **{f"success, {cell.trial}": cell.success for cell in cells},
-        "encoder loss": curves.last("loss/encoder"),
-        "collection [CPU ms/iteration]": curves.mean("time/collection", 1e3),
-        "learning [CPU ms/iteration]": curves.mean("time/learning", 1e3),
-        "CPU minutes to walk": curves.spent_until("walk/error_x", WALKS),
-    }
-    return {name: None if value != value else value for name, value in measures.items()}
-
-
-def _mean(values: Sequence[float]) -> float:
-    finite = [value for value in values if value == value]
-    return sum(finite) / len(finite) if finite else float("nan")
+    return group.lasting(variant.edit(override(variant.task(), plan.edits)), plan.steps)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -140,8 +82,10 @@ def _folder_name(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name.lower())
 
 
-def _about(plan: Plan) -> Mapping[str, Any]:
+def _about(group: Group, plan: Plan) -> Mapping[str, Any]:
     return {
+        "group": group.name,
+        **group.about(),
         "steps": plan.steps,
         "seeds": list(plan.seeds),
         "robots per trial": plan.robots,
@@ -149,7 +93,7 @@ def _about(plan: Plan) -> Mapping[str, Any]:
     }
 
 
-def _check(variants: Sequence[Variant], plan: Plan) -> None:
+def _check(group: Group, variants: Sequence[Variant], plan: Plan) -> None:
     folders = [_folder_name(variant.name) for variant in variants]
     if not variants or len(set(folders)) < len(folders):
         raise ConfigurationError(f"variants need different names, given {folders}")
@@ -162,51 +106,79 @@ def _check(variants: Sequence[Variant], plan: Plan) -> None:
     if len(plan.seeds) > ablation_table.MOST_SEEDS:
         raise ConfigurationError(f"seeds: at most {ablation_table.MOST_SEEDS}")
     for variant in variants:
-        resolve(variant, plan)
+        resolve(group, variant, plan)
 
 
-def main(arguments: list[str] | None = None, variants: Sequence[Variant] = VARIANTS) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Command line; see `ts-ablation --help`."""
     options = _parser().parse_args(arguments)
+    groups: list[Group] = [
+        group
+        for group in (Blind(), Belief(options.teacher))
+        if options.group in (None, group.name)
+    ]
     if options.list:
-        for variant in variants:
-            print(f"{variant.name:24} {variant.task().name}")
+        for group in groups:
+            for variant in group.variants:
+                print(f"{group.name:8} {variant.name}")
         return 0
     try:
-        trials = tuple(t for t in TRIALS if not options.trial or options.trial in t.name)
-        plan = Plan(
-            tuple(options.seeds), options.steps, options.robots, trials, tuple(options.set)
-        )
-        compare(_named(options.variant, variants), plan, options.out)
+        chosen = _chosen(groups, options.variant)
+        jobs = [(group, named, _plan(group, options)) for group, named in chosen]
+        for group, named, plan in jobs:
+            compare(group, named, plan, options.out / group.name)
+            print((options.out / group.name / ablation_table.PAGE).read_text())
     except LocomotionError as error:
         print(f"ts-ablation: {error}", file=sys.stderr)
         return 2
-    print((options.out / ablation_table.PAGE).read_text())
     return 0
 
 
-def _named(names: Sequence[str], variants: Sequence[Variant]) -> list[Variant]:
-    known = {variant.name: variant for variant in variants}
+def _chosen(
+    groups: Sequence[Group], names: Sequence[str]
+) -> list[tuple[Group, Sequence[Variant]]]:
+    """The groups that have some of the variants named, with those; all where none is named."""
+    known = {variant.name for group in groups for variant in group.variants}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ConfigurationError(f"unknown variants {unknown}; valid: {', '.join(known)}")
-    return [known[name] for name in names] or list(variants)
+        raise ConfigurationError(f"unknown variants {unknown}; valid: {'; '.join(sorted(known))}")
+    wanted = [(g, [v for v in g.variants if not names or v.name in names]) for g in groups]
+    return [(group, variants) for group, variants in wanted if variants]
+
+
+def _plan(group: Group, options: argparse.Namespace) -> Plan:
+    trials = tuple(t for t in group.trials if not options.trial or options.trial in t.name)
+    if not trials:
+        names = ", ".join(trial.name for trial in group.trials)
+        raise ConfigurationError(f"{group.name}: no trial is left of: {names}")
+    return Plan(tuple(options.seeds), options.steps, options.robots, trials, tuple(options.set))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ts-ablation", description=__doc__)
+    parser.add_argument("group", nargs="?", choices=("blind", "belief"), help="default: both")
     parser.add_argument("--list", action="store_true", help="list the variants")
     parser.add_argument(
         "--variant", action="append", default=[], metavar="NAME", help="only this; may be repeated"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=list(Plan.seeds))
-    parser.add_argument("--steps", type=int, default=Plan.steps, help="of every training")
+    parser.add_argument(
+        "--steps", type=int, default=Plan.steps, help="of every training, or of every student"
+    )
     parser.add_argument("--robots", type=int, default=Plan.robots, help="per trial")
     parser.add_argument("--trial", help="only trials whose name contains this")
     parser.add_argument(
         "--set", action="append", default=[], metavar="PATH=VALUE", help="change every task"
     )
-    parser.add_argument("--out", type=Path, default=Path("out/ablation"))
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        default=ablation_belief.TEACHER,
+        help="folder of the trained teacher of all belief variants",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/ablation"), help="each group in a folder of its own"
+    )
     return parser
 
 

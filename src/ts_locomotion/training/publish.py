@@ -27,9 +27,11 @@ def publish(
     count: int,
     trials: Sequence[Trial] | None = None,
     seed: int = 0,
+    looks: Sequence[str] = SCORED,
 ) -> list[Cell] | list[SeeingCell]:
     """Export a run into a bundle folder, score it with `count` robots per cell, print the table.
 
+    A bundle that sees is scored under the perceptions named in `looks`.
     Beside the bundle lie the scores in full and the checkpoints that a training can go on from.
     """
     contract = export(source, folder)
@@ -39,7 +41,7 @@ def publish(
             shutil.copyfile(source / name, folder / name)
     if count == 0:
         return []
-    cells, scores, told = _score(bundle.load(folder), trials, count, seed)
+    cells, scores, told = _score(bundle.load(folder), trials, count, seed, looks)
     bundle.write_contract(folder, dataclasses.replace(contract, scores=scores))
     write(folder / SCORES, {"cells": cells})
     print(told)
@@ -47,13 +49,13 @@ def publish(
 
 
 def _score(
-    model: Bundle, trials: Sequence[Trial] | None, count: int, seed: int
+    model: Bundle, trials: Sequence[Trial] | None, count: int, seed: int, names: Sequence[str]
 ) -> tuple[list[Cell] | list[SeeingCell], Mapping[str, Any], str]:
     """Cells, what of them goes into the contract, and the table."""
     if not model.contract.exteroception:
         cells = [evaluate(model, trial, count, seed) for trial in trials or TRIALS]
         return cells, summary(cells), table(cells)
-    walker, looks = BundleWalker(model), [look for look in REGIMES if look.name in SCORED]
+    walker, looks = BundleWalker(model), [look for look in REGIMES if look.name in names]
     seen = [
         cell
         for trial in trials or belief_evaluate.TRIALS

@@ -1,0 +1,68 @@
+"""The blind variants of `ts-ablation`: teacher-student, at once or concurrent, by encoder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ts_locomotion.training import tasks
+from ts_locomotion.training.ablation_plan import Edit, Plan, Variant, mean, spent
+from ts_locomotion.training.course import Cell, Trial
+from ts_locomotion.training.evaluate import TRIALS
+from ts_locomotion.training.learning_curves import Curves
+from ts_locomotion.training.publish import publish
+from ts_locomotion.training.tasks import AnyTask
+from ts_locomotion.training.train import train
+
+WALKS = 0.15
+"""Mean |v_x error| of the training robots [m/s] below which a policy counts as walking."""
+
+
+def encoder(kind: str) -> Edit:
+    """The edit that chooses a history encoder."""
+    return lambda task: replace(task, networks=replace(task.networks, encoder=kind))
+
+
+VARIANTS = (
+    Variant("TS-MLP", tasks.go2_ts),
+    Variant("TS-TCN (legacy, flat)", tasks.go2_ts, encoder("tcn_flat")),
+    Variant("TS-TCN", tasks.go2_ts, encoder("tcn")),
+    Variant("TS-GRU", tasks.go2_ts, encoder("gru")),
+    Variant("CTS-MLP", tasks.go2_cts),
+    Variant("CTS-TCN", tasks.go2_cts, encoder("tcn")),
+    Variant("CTS-GRU", tasks.go2_cts, encoder("gru")),
+)
+
+
+@dataclass(frozen=True)
+class Blind:
+    """Variants that are trained from nothing and judged without eyes."""
+
+    name: str = "blind"
+    trials: tuple[Trial, ...] = TRIALS
+    variants: Sequence[Variant] = VARIANTS
+
+    def about(self) -> Mapping[str, Any]:
+        """Nothing more."""
+        return {}
+
+    def lasting(self, task: AnyTask, steps: int) -> AnyTask:
+        """The task trained for so many environment steps."""
+        return replace(task, steps=steps)
+
+    def train(self, task: AnyTask, edits: Sequence[str], seed: int, place: Path) -> None:
+        """Train as ts-train does."""
+        train(task, edits, seed, place)
+
+    def measure(self, place: Path, plan: Plan) -> dict[str, float]:
+        """Walking, the encoder's guesses, and time."""
+        judged = publish(place, place / "bundle", plan.robots, plan.trials)
+        cells = [cell for cell in judged if isinstance(cell, Cell)]
+        curves = Curves(place)
+        return {
+            "velocity error [m/s]": mean([cell.error_x for cell in cells]),
+            **{f"success, {cell.trial}": cell.success for cell in cells},
+            "encoder loss": curves.last("loss/encoder"),
+            **spent(curves),
+            "CPU minutes to walk": curves.spent_until("walk/error_x", WALKS),
+        }
