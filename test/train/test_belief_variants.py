@@ -31,7 +31,7 @@ def test_every_student_learns_with_all_its_weights(edit):
     learner = belief.distillation(edit)
     before = {n: p.clone() for n, p in learner.student.named_parameters()}
     losses = [learner.update()]
-    for _ in range(12):
+    for _ in range(6):
         learner.step = learner.config.steps_per_iteration
         losses.append(learner.update())
     after = dict(learner.student.named_parameters())
