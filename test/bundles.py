@@ -81,6 +81,17 @@ def write_seeing(
     return _write(folder, contract, graph)
 
 
+def write_ungated(folder: Path, seed: int = 0) -> Path:
+    """A go2 bundle that sees but neither gates nor reconstructs, as of a teacher-student task."""
+    width = observation.size(TERMS)
+    contract = _contract("tiny_ungated", TERMS, TERMS, state_size=BELIEF, exteroception=True)
+    graph = _Graph(seed)
+    graph.add("Concat", ["observation", "heights", "valid", "map_age", "state"], "seen", axis=1)
+    graph.dense("seen", width + 2 * perception.SCAN_SIZE + 1 + BELIEF, BELIEF, "state_out")
+    graph.dense("state_out", BELIEF, BELIEF, "belief")
+    return _write(folder, contract, graph)
+
+
 def _contract(name: str, terms: Sequence[str], policy_terms: Sequence[str], **sizes) -> Contract:
     return Contract(
         name=name,

@@ -54,7 +54,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bundles.write_blind(tmp_path_factory.mktemp("models") / "tiny")
 
 
-@pytest.mark.parametrize("write", [bundles.write_blind, bundles.write_seeing])
+@pytest.mark.parametrize(
+    "write", [bundles.write_blind, bundles.write_seeing, bundles.write_ungated]
+)
 def test_two_runs_in_lockstep_with_one_seed_are_the_same_run(
     write: Callable[[Path], Path], tmp_path: Path
 ):

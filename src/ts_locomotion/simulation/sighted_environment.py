@@ -184,6 +184,17 @@ class SightedEnvironment(Environment):
 _CHANGING = ("air_time", "wrench", "wrench_time", "scans")
 
 
+def observation_layout(config: EnvironmentConfig, sees: bool) -> dict[str, tuple[str, ...]]:
+    """Names of the terms in each observation group that learners use; scans if they see."""
+    return {
+        "policy": config.policy_terms,
+        "critic": config.policy_terms,
+        "privileged": tuple(PRIVILEGED),
+        **({"scans": ("scans",)} if sees else {}),
+        "history": config.frame_terms,
+    }
+
+
 def scanner(physics: Physics, heights: HeightGrids, robots: slice = slice(None)) -> Sample:
     """The true foot scans of the robots at this moment, at points that may be displaced."""
     points = perception.scan_points(

@@ -89,6 +89,8 @@ class BeliefTask:
     """Iterations between checkpoints, each of which costs 1 % of an iteration."""
     mirror_share: float = 0.5
     """Share of the samples that train as their mirror images."""
+    exteroception: bool = True
+    """Whether the teacher is told the true foot scans, and its student sees noisy ones."""
     environment: SightedConfig = field(default_factory=SightedConfig)
     networks: BeliefNetworks = field(default_factory=BeliefNetworks)
     algorithm: TeacherAlgorithm = field(default_factory=TeacherAlgorithm)

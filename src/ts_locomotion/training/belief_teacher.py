@@ -8,7 +8,11 @@ import torch
 from tensordict import TensorDict
 
 from ts_locomotion import observation, perception
-from ts_locomotion.simulation.sighted_environment import PRIVILEGED, SightedEnvironment
+from ts_locomotion.simulation.sighted_environment import (
+    PRIVILEGED,
+    SightedEnvironment,
+    observation_layout,
+)
 from ts_locomotion.training import checkpoint, run
 from ts_locomotion.training.belief_networks import BeliefCritic, BeliefTeacher
 from ts_locomotion.training.belief_tasks import BeliefTask
@@ -52,22 +56,13 @@ def settings(task: BeliefTask) -> dict[str, Any]:
         "algorithm": {
             "class_name": MirroredPPO,
             "mirror": Mirror(
-                observation_layout(task), task.mirror_share, task.environment.action.observed
+                observation_layout(task.environment, sees=True),
+                task.mirror_share,
+                task.environment.action.observed,
             ),
             "schedule": "adaptive",
             **asdict(task.algorithm),
         },
-    }
-
-
-def observation_layout(task: BeliefTask) -> dict[str, tuple[str, ...]]:
-    """Names of the terms in each observation group."""
-    return {
-        "policy": task.environment.policy_terms,
-        "critic": task.environment.policy_terms,
-        "privileged": tuple(PRIVILEGED),
-        "scans": ("scans",),
-        "history": task.environment.frame_terms,
     }
 
 

@@ -3,8 +3,8 @@
 Teachers and students walk beside each other on every kind of terrain and share policy, critic and
 action noise. Teachers act with the privilege encoder's latent, students with the history
 encoder's, and reinforcement learning takes the samples of both. From those of students its
-gradient reaches policy and critic but no encoder: the history encoder learns by reconstruction
-alone.
+gradient reaches policy and critic but no encoder: the history encoder, and with exteroception what
+encodes the student's scans, learn by reconstruction alone.
 """
 
 import torch

@@ -160,7 +160,9 @@ def _judge_seeing(found: Entrants, options: argparse.Namespace, out: Path) -> No
         heat_map.draw(parts["cells"], out.with_suffix(".png"))
     walker = found.walkers[0]
     whole = not (options.trial or options.terrain or options.height or options.regime)
-    if walker.sight is None and (options.gate or whole):
+    if options.gate and not walker.contract.gate_size:
+        raise ConfigurationError(f"{walker.name} has no gate to sweep")
+    if walker.sight is None and walker.contract.gate_size and (options.gate or whole):
         parts["gate"] = gates = gate_sweep.sweep(walker, options.n, options.seed)
         print(belief_evaluate.table(gates))
         picture = out.with_name(f"{out.stem}_gate.png")

@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ts_locomotion import bundle, observation
+from ts_locomotion import bundle, observation, perception
 from ts_locomotion.contract import Contract
 from ts_locomotion.errors import LocomotionError
 from ts_locomotion.training import belief_export, deploy_yaml, run, torchscript
 from ts_locomotion.training.belief_tasks import BeliefTask
-from ts_locomotion.training.networks import BeliefGraph, PolicyGraph, TeacherStudentActor
+from ts_locomotion.training.networks import (
+    BeliefGraph,
+    PolicyGraph,
+    SeeingBeliefGraph,
+    TeacherStudentActor,
+)
 from ts_locomotion.training.onnx_graph import Graph, check_parity, write
 from ts_locomotion.training.promise import promised
 from ts_locomotion.training.run import load_actor, read_record
@@ -63,6 +68,7 @@ def contract_of(
         name=name,
         task=task.name,
         belief_observation=config.frame_terms,
+        exteroception=task.exteroception,
         state_size=actor.history_encoder.state_size,
         belief_size=task.networks.latent,
         **promised(config, training, scores),
@@ -72,16 +78,19 @@ def contract_of(
 def graphs_of(task: Task, actor: TeacherStudentActor) -> tuple[Graph, Graph]:
     """The two networks of a bundle."""
     config = task.environment
+    scans = {"heights": perception.SCAN_SIZE, "valid": perception.SCAN_SIZE, "map_age": 1}
     belief_inputs = {
         "observation": observation.size(config.frame_terms),
+        **(scans if actor.sight else {}),
         "state": actor.history_encoder.state_size,
     }
+    belief = SeeingBeliefGraph(actor) if actor.sight else BeliefGraph(actor)
     policy_inputs = {
         "observation": observation.size(config.policy_terms),
         "belief": task.networks.latent,
     }
     return (
-        Graph("belief.onnx", BeliefGraph(actor), belief_inputs, ("belief", "state_out")),
+        Graph("belief.onnx", belief, belief_inputs, ("belief", "state_out")),
         Graph("policy.onnx", PolicyGraph(actor), policy_inputs, ("action",)),
     )
 

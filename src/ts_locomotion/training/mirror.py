@@ -127,14 +127,13 @@ class Mirror:
         share: float = 0.5,
         last_action: str = "last_action",
     ) -> None:
-        """`layout` lists the terms of the groups policy, critic, privileged and history.
+        """`layout` lists the terms of the groups policy, critic, privileged, history and others.
 
         Actions look in the mirror as the term `last_action` does.
         """
         self.share = share
         maps = {group: _map(names) for group, names in layout.items()}
         self.history = maps.pop("history")
-        self.privileged = maps["privileged"]
         self._maps = maps
         self._action = _map([last_action])
         self.groups = tuple(maps)
@@ -146,6 +145,10 @@ class Mirror:
             for name, reflect in self._maps.items()
         }
         return TensorDict(groups, batch_size=obs.batch_size)
+
+    def reflect(self, group: str, values: Tensor) -> Tensor:
+        """The images of all values (..., N) of a group."""
+        return self._maps[group](values)
 
     def actions(self, actions: Tensor, mirrored: Tensor) -> Tensor:
         """Actions (B, A) with the rows `mirrored` (B, 1) replaced by their images."""

@@ -5,7 +5,7 @@ Letters: B batch, N_p policy observation, N_b history frame, S state, K privileg
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from rsl_rl.models import MLPModel
@@ -13,20 +13,86 @@ from rsl_rl.modules import MLP, EmpiricalNormalization, HiddenState
 from tensordict import TensorDict
 from torch import Tensor, nn
 
+from ts_locomotion.training.belief_encoder import SightEncoder
+from ts_locomotion.training.belief_networks import FEET, ScanEncoder
 from ts_locomotion.training.history_encoders import HistoryEncoder, WindowEncoder
 
 
-class PrivilegeEncoder(nn.Module):
-    """What the teacher makes of the state that only simulation knows: (B, K) to (B, L) in ±1."""
+class SightSizes(NamedTuple):
+    """Of what encodes scans, for the teacher the true ones and for the student its own."""
 
-    def __init__(self, privileged_size: int, latent_size: int, hidden: Sequence[int]) -> None:
+    encoding: int
+    """Of the scan of one foot."""
+    encoder: Sequence[int]
+    head: Sequence[int]
+    """From the student's encodings and its history to the latent."""
+
+
+class Sights(NamedTuple):
+    """What a robot sees at one moment, as belief.network_scans tells it."""
+
+    heights: Tensor  # (B, F * P) [m], 0 where not valid
+    valid: Tensor  # (B, F * P) 0 or 1
+    map_age: Tensor  # (B, 1) [s]
+
+
+def sights(obs: TensorDict, rows: Tensor | slice = slice(None)) -> Sights:
+    """What some rows of observations hold of them."""
+    return Sights(*(obs[name][rows] for name in Sights._fields))
+
+
+class PrivilegeEncoder(nn.Module):
+    """What the teacher makes of the state that only simulation knows: (B, K) to (B, L) in ±1.
+
+    A teacher that sees is told the true scans (B, F * P) besides.
+    """
+
+    def __init__(
+        self,
+        privileged_size: int,
+        latent_size: int,
+        hidden: Sequence[int],
+        sight: SightSizes | None = None,
+    ) -> None:
         super().__init__()
         self.normalizer = EmpiricalNormalization(privileged_size)
-        self.mlp = MLP(privileged_size, latent_size, tuple(hidden), "elu", "tanh")
+        self.scan_encoder = ScanEncoder(sight.encoding, sight.encoder) if sight else None
+        size = privileged_size + (FEET * sight.encoding if sight else 0)
+        self.mlp = MLP(size, latent_size, tuple(hidden), "elu", "tanh")
 
-    def forward(self, privileged: Tensor) -> Tensor:
-        """Latent of the privileged state."""
-        return self.mlp(self.normalizer(privileged))
+    def forward(self, privileged: Tensor, scans: Tensor | None = None) -> Tensor:
+        """Latent of the privileged state, and of the scans if it sees."""
+        told = self.normalizer(privileged)
+        if self.scan_encoder is not None:
+            assert scans is not None
+            told = torch.cat([told, self.scan_encoder(scans)], dim=-1)
+        return self.mlp(told)
+
+    def update_normalization(self, obs: TensorDict) -> None:
+        """Take a rollout, shape (B, ...), into the running statistics."""
+        self.normalizer.update(obs["privileged"])
+        if self.scan_encoder is not None:
+            self.scan_encoder.update_normalization(obs["scans"])
+
+
+class StudentSight(nn.Module):
+    """What a student guesses the latent to be, from its history and from what it sees now."""
+
+    def __init__(
+        self, latent_size: int, sizes: SightSizes, statistics: EmpiricalNormalization
+    ) -> None:
+        """`statistics` normalise the scans of one foot as the teacher's true ones."""
+        super().__init__()
+        self.encoder = SightEncoder(sizes.encoding, sizes.encoder)
+        self.encoder.normalizer = statistics
+        size = latent_size + FEET * sizes.encoding
+        self.head = MLP(size, latent_size, tuple(sizes.head), "elu", "tanh")
+
+    def forward(self, felt: Tensor, sights: Sights) -> Tensor:
+        """Latent (B, L) for the history encoder's (B, L) and the scans of the same moment."""
+        seen = self.encoder.normalize(sights.heights, sights.valid)
+        encoded = self.encoder(seen, sights.valid, sights.map_age)
+        return self.head(torch.cat([felt, encoded], dim=-1))
 
 
 class TeacherStudentActor(MLPModel):
@@ -51,18 +117,24 @@ class TeacherStudentActor(MLPModel):
         latent_size: int,
         privilege_dims: Sequence[int],
         history_encoder: Callable[[int, int, int], HistoryEncoder],
+        sight: SightSizes | None,
         last_layer_gain: float,
     ) -> None:
-        """`history_encoder` makes one of the number of frames, their size and the latent's."""
+        """`history_encoder` makes one of the number of frames, their size and the latent's.
+
+        Without `sight` neither teacher nor student sees.
+        """
         self.latent_size = latent_size
         super().__init__(
             obs, obs_groups, obs_set, output_dim, tuple(hidden_dims), "elu", True, distribution_cfg
         )
         frames, frame_size = obs["history"].shape[1:]
         self.privilege_encoder = PrivilegeEncoder(
-            obs["privileged"].shape[-1], latent_size, privilege_dims
+            obs["privileged"].shape[-1], latent_size, privilege_dims, sight
         )
         self.history_encoder = history_encoder(frames, frame_size, latent_size)
+        seen = self.privilege_encoder.scan_encoder
+        self.sight = StudentSight(latent_size, sight, seen.normalizer) if sight and seen else None
         last_layer = self.mlp[-1]
         assert isinstance(last_layer, nn.Linear)
         with torch.no_grad():
@@ -72,7 +144,7 @@ class TeacherStudentActor(MLPModel):
         self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
     ) -> Tensor:
         """Input of the policy: observation and latent. Shape (B, N_p + L)."""
-        self.latent = latent = self.privilege_encoder(obs["privileged"])
+        self.latent = latent = self.privilege_encoder(obs["privileged"], obs.get("scans", None))
         if "student" in obs.keys():  # noqa: SIM118
             latent = torch.where(obs["student"], obs["known"], latent)
         return self.policy_input(obs, latent)
@@ -82,27 +154,35 @@ class TeacherStudentActor(MLPModel):
         return torch.cat([super().get_latent(obs), latent], dim=-1)
 
     def act_as_student(self, obs: TensorDict) -> Tensor:
-        """Deterministic action from the last frames the robot felt. Shape (B, J)."""
+        """Deterministic action from what the robot felt last and sees now. Shape (B, J)."""
         assert isinstance(self.history_encoder, WindowEncoder)
-        return self.act_knowing(obs, self.history_encoder(obs["history"]))
+        felt = self.history_encoder(obs["history"])
+        return self.act_knowing(obs, self.sight(felt, sights(obs)) if self.sight else felt)
 
     def act_knowing(self, obs: TensorDict, latent: Tensor) -> Tensor:
         """Deterministic action on a latent (B, L). Shape (B, J)."""
         return self.mlp(self.policy_input(obs, latent))
 
     def policy_parameters(self) -> Iterator[nn.Parameter]:
-        """What reinforcement learning trains: all but the history encoder."""
-        modules = [self.mlp, self.privilege_encoder, self.distribution]
-        return chain.from_iterable(module.parameters() for module in modules if module)
+        """What reinforcement learning trains: all but the student's encoders."""
+        return _parameters(self.mlp, self.privilege_encoder, self.distribution)
+
+    def student_parameters(self) -> Iterator[nn.Parameter]:
+        """What regression on the teacher's latent trains."""
+        return _parameters(self.history_encoder, self.sight)
 
     def update_normalization(self, obs: TensorDict) -> None:
-        """Take a rollout, shape (B, ...), into the running statistics of all three inputs."""
+        """Take a rollout, shape (B, ...), into the running statistics of all inputs."""
         super().update_normalization(obs)
-        self.privilege_encoder.normalizer.update(obs["privileged"])
+        self.privilege_encoder.update_normalization(obs)
         self.history_encoder.normalizer.update(obs["frame"])
 
     def _get_latent_dim(self) -> int:
         return self.obs_dim + self.latent_size
+
+
+def _parameters(*modules: nn.Module | None) -> Iterator[nn.Parameter]:
+    return chain.from_iterable(module.parameters() for module in modules if module)
 
 
 class BeliefGraph(nn.Module):
@@ -115,6 +195,22 @@ class BeliefGraph(nn.Module):
     def forward(self, observation: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Belief (B, L) and state (B, S) after a frame (B, N_b)."""
         return self.encoder.step(observation, state)
+
+
+class SeeingBeliefGraph(nn.Module):
+    """The same of a student that sees; see the ports of bundle.belief_ports."""
+
+    def __init__(self, actor: TeacherStudentActor) -> None:
+        super().__init__()
+        assert actor.sight is not None
+        self.encoder, self.sight = actor.history_encoder, actor.sight
+
+    def forward(
+        self, observation: Tensor, heights: Tensor, valid: Tensor, map_age: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Belief (B, L) and state (B, S) after a frame (B, N_b) and the scans beside it."""
+        felt, state_out = self.encoder.step(observation, state)
+        return self.sight(felt, Sights(heights, valid, map_age)), state_out
 
 
 class Acting(Protocol):

@@ -15,15 +15,16 @@ from tensordict import TensorDict
 
 from ts_locomotion import observation
 from ts_locomotion.errors import ConfigurationError
-from ts_locomotion.simulation import curriculum
-from ts_locomotion.simulation.environment import observation_layout
+from ts_locomotion.simulation import curriculum, environment, sighted_environment
+from ts_locomotion.simulation.sighted_environment import SightedConfig
 from ts_locomotion.training import checkpoint, history_encoders, tasks
+from ts_locomotion.training.belief_networks import BeliefCritic
 from ts_locomotion.training.cts import ConcurrentPPO, stratified
 from ts_locomotion.training.history_encoders import HistoryEncoder, Sizes
 from ts_locomotion.training.mirror import Mirror, reflection
-from ts_locomotion.training.networks import TeacherStudentActor
+from ts_locomotion.training.networks import SightSizes, TeacherStudentActor
 from ts_locomotion.training.overrides import as_plain, from_plain
-from ts_locomotion.training.tasks import AnyTask, Concurrent, Networks, Task
+from ts_locomotion.training.tasks import AnyTask, Concurrent, Networks, Task, world
 from ts_locomotion.training.teacher_student import TeacherStudentPPO, interleaved
 
 CHECKPOINT = "checkpoint.pt"
@@ -83,20 +84,38 @@ def settings(task: Task) -> dict[str, Any]:
         "save_interval": task.save_interval,
         "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},
         "actor": {"class_name": TeacherStudentActor, **_actor_settings(task)},
-        "critic": {
-            "class_name": "MLPModel",
-            "hidden_dims": task.networks.critic,
-            "obs_normalization": True,
-        },
+        "critic": _critic_settings(task),
         "algorithm": {
             "mirror": Mirror(
-                observation_layout(task.environment),
-                task.mirror_share,
-                task.environment.action.observed,
+                observation_layout(task), task.mirror_share, task.environment.action.observed
             ),
             "schedule": "adaptive",
             **_algorithm_settings(task),
         },
+    }
+
+
+def observation_layout(task: Task) -> dict[str, tuple[str, ...]]:
+    """Names of the terms in each observation group."""
+    config = world(task)
+    if isinstance(config, SightedConfig):
+        return sighted_environment.observation_layout(config, task.exteroception)
+    return environment.observation_layout(config)
+
+
+def _critic_settings(task: Task) -> dict[str, Any]:
+    networks = task.networks
+    if not task.exteroception:
+        return {
+            "class_name": "MLPModel",
+            "hidden_dims": networks.critic,
+            "obs_normalization": True,
+        }
+    return {
+        "class_name": BeliefCritic,
+        "hidden_dims": networks.critic,
+        "scan_encoding": networks.critic_scan_encoding,
+        "scan_encoder": networks.critic_scan_encoder,
     }
 
 
@@ -122,8 +141,13 @@ def _actor_settings(task: Task) -> dict[str, Any]:
         "latent_size": networks.latent,
         "privilege_dims": networks.privilege_encoder,
         "history_encoder": partial(_history_encoder, networks),
+        "sight": _sight(networks) if task.exteroception else None,
         "last_layer_gain": networks.last_layer_gain,
     }
+
+
+def _sight(networks: Networks) -> SightSizes:
+    return SightSizes(networks.scan_encoding, networks.scan_encoder, networks.sight_head)
 
 
 def _history_encoder(
@@ -136,7 +160,7 @@ def _history_encoder(
 def blank_actor(task: Task) -> TeacherStudentActor:
     """The policy of a task before training."""
     config = task.environment
-    layout = observation_layout(config)
+    layout = observation_layout(task)
     frame = observation.size(layout["history"])
     obs = {
         "policy": torch.zeros(1, observation.size(layout["policy"])),

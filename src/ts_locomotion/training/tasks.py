@@ -1,12 +1,15 @@
 """Every task that can be trained, as data. Variants are functions that edit a task."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.environment import EnvironmentConfig
+from ts_locomotion.simulation.height_noise import HeightNoiseConfig
 from ts_locomotion.simulation.rewards import Shape
+from ts_locomotion.simulation.sighted_environment import SightedConfig, Wrenches
 from ts_locomotion.training.belief_tasks import (
     BeliefTask,
     go2_belief,
@@ -34,6 +37,13 @@ class Networks(ActionNoise):
     gru_hidden: int = 64
     """Of the encoder gru."""
     latent: int = 16
+    scan_encoder: tuple[int, ...] = (64, 32)
+    """With exteroception, of the scan of each foot, true and seen; as in the belief task."""
+    scan_encoding: int = 24
+    sight_head: tuple[int, ...] = (64,)
+    """With exteroception, from what the student sees and its history to the latent."""
+    critic_scan_encoder: tuple[int, ...] = (32,)
+    critic_scan_encoding: int = 16
 
 
 @dataclass(frozen=True)
@@ -91,10 +101,29 @@ class Task:
     """Iterations between checkpoints."""
     mirror_share: float = 0.5
     """Share of the samples that train as their mirror images."""
+    exteroception: bool = False
+    """Whether teacher and critic are told the true foot scans, and students see noisy ones."""
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
     networks: Networks = field(default_factory=Networks)
     algorithm: Algorithm = field(default_factory=Algorithm)
     settling: Settling = field(default_factory=Settling)
+    height_noise: HeightNoiseConfig = field(
+        default_factory=lambda: HeightNoiseConfig(map_period=0.1)
+    )
+    """Of what students see with exteroception; at its full strength from the beginning."""
+
+
+def world(task: Task) -> EnvironmentConfig:
+    """The environment of a task, in which there are scans if anyone asks for them."""
+    config = task.environment
+    if not task.exteroception:
+        return config
+    if not isinstance(config, SightedConfig):
+        given: dict[str, Any] = {
+            field.name: getattr(config, field.name) for field in fields(config)
+        }
+        config = SightedConfig(**given, wrenches=Wrenches(force=0.0, torque=0.0))
+    return replace(config, height_noise=task.height_noise)
 
 
 def go2_ts() -> Task:
@@ -138,6 +167,49 @@ def go2_cts_flat() -> Task:
     return level_ground(go2_cts())
 
 
+def go2_ts_sighted() -> Task:
+    """go2_ts with eyes, on the grounds of go2_belief."""
+    return sighted(go2_ts())
+
+
+def go2_cts_sighted() -> Task:
+    """go2_cts with eyes, on the grounds of go2_belief."""
+    return sighted(go2_cts())
+
+
+def sighted(task: Task) -> Task:
+    """A task with eyes where they matter: ground, rewards and learning rates of go2_belief."""
+    belief = go2_belief()
+    environment = replace(belief.environment, history_frames=task.environment.history_frames)
+    shape, domain, rates = environment.shape, environment.domain, belief.algorithm
+    return replace(
+        task,
+        name=f"{task.name}_sighted",
+        purpose=f"{task.name} with eyes: stairs, gaps, stepping stones of go2_belief",
+        steps=belief.steps,
+        steps_per_iteration=belief.steps_per_iteration,
+        exteroception=True,
+        environment=environment,
+        # A latent that has room for the ground under four feet.
+        networks=replace(task.networks, privilege_encoder=(128, 64), latent=48),
+        algorithm=replace(
+            task.algorithm,
+            num_learning_epochs=rates.num_learning_epochs,
+            entropy_coef=rates.entropy_coef,
+            learning_rate_bounds=rates.learning_rate_bounds,
+            desired_kl=rates.desired_kl,
+        ),
+        settling=Settling(
+            begins=belief.settling,
+            linear_tolerance=shape.linear_tolerance,
+            angular_tolerance=shape.angular_tolerance,
+            push_speed=domain.push_speed,
+            learning_rate=rates.learning_rate_bounds[0],
+        ),
+        height_noise=belief.height_noise,
+    )
+
+
 def level_ground(task: Task) -> Task:
     """A task without its obstacles."""
     environment = replace(task.environment, grounds=(Ground("flat", variants=32),))
@@ -150,7 +222,7 @@ def level_ground(task: Task) -> Task:
     )
 
 
-def tiny(task: Task) -> Task:
+def tiny(task: Task, levels: int = 8) -> Task:
     """A training of seconds that learns nothing: for tests of the machinery."""
     return replace(
         task,
@@ -164,6 +236,7 @@ def tiny(task: Task) -> Task:
             environments=8,
             history_frames=4,
             threads=1,
+            levels=levels,
             grounds=(Ground("flat", variants=2), Ground("stairs_up", hardest=0.1)),
         ),
     )
@@ -179,15 +252,29 @@ def go2_cts_tiny() -> Task:
     return tiny(go2_cts())
 
 
+def go2_ts_sighted_tiny() -> Task:
+    """For tests."""
+    return tiny(go2_ts_sighted(), levels=2)
+
+
+def go2_cts_sighted_tiny() -> Task:
+    """For tests."""
+    return tiny(go2_cts_sighted(), levels=2)
+
+
 AnyTask = Task | BeliefTask
 
 TASKS: Mapping[str, Callable[[], AnyTask]] = {
     "go2_ts": go2_ts,
     "go2_ts_flat": go2_ts_flat,
+    "go2_ts_sighted": go2_ts_sighted,
     "go2_ts_tiny": go2_ts_tiny,
+    "go2_ts_sighted_tiny": go2_ts_sighted_tiny,
     "go2_cts": go2_cts,
     "go2_cts_flat": go2_cts_flat,
+    "go2_cts_sighted": go2_cts_sighted,
     "go2_cts_tiny": go2_cts_tiny,
+    "go2_cts_sighted_tiny": go2_cts_sighted_tiny,
     "go2_belief": go2_belief,
     "go2_belief_tiny": go2_belief_tiny,
     "go2_belief_phase": go2_belief_phase,

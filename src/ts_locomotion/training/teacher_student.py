@@ -1,8 +1,9 @@
 """One-stage teacher-student PPO (RLvRL, https://github.com/Improbable-AI/rapid-locomotion-rl).
 
 The policy acts with the privilege encoder's latent and PPO trains actor, critic and privilege
-encoder. The history encoder learns the latent by regression, without a gradient into the teacher.
-In a share of the environments the student acts: the regression needs the states that its own
+encoder. The history encoder learns the latent by regression, without a gradient into the teacher;
+with exteroception from the noisy scans of the moment besides, where the teacher is told the true
+ones. In a share of the environments the student acts: the regression needs the states that its own
 errors lead to, reinforcement learning leaves them out.
 """
 
@@ -15,7 +16,7 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 
 from ts_locomotion.training.mirrored_ppo import MirroredPPO, Rollout
-from ts_locomotion.training.networks import TeacherStudentActor
+from ts_locomotion.training.networks import Sights, TeacherStudentActor, sights
 from ts_locomotion.training.recollection import recollection
 
 AT_ONCE = 512
@@ -43,6 +44,7 @@ class TeacherStudentPPO(MirroredPPO):
         self.encoder_epochs = encoder_epochs
         self.latent_regularization = latent_regularization
         self.students = students
+        self.told = ("privileged", "scans") if actor.sight else ("privileged",)
         self.guided = torch.zeros(storage.num_envs, 1, dtype=torch.bool)
         self.guided[students] = True
         self.recollection = recollection(
@@ -52,7 +54,7 @@ class TeacherStudentPPO(MirroredPPO):
         frame = storage.observations.pop("history")[:, :, -1]
         storage.observations["frame"] = frame.clone()
         self.encoder_optimizer = torch.optim.Adam(
-            actor.history_encoder.parameters(), lr=encoder_learning_rate, fused=True
+            actor.student_parameters(), lr=encoder_learning_rate, fused=True
         )
 
     def act(self, obs: TensorDict) -> Tensor:
@@ -61,7 +63,10 @@ class TeacherStudentPPO(MirroredPPO):
             {**obs, "frame": obs["history"][:, -1], "student": self.guided}, obs.batch_size
         )
         known = torch.zeros(self.storage.num_envs, self.student.latent_size)
-        known[self.students] = self.recollection.guess(felt)
+        guessed = self.recollection.guess(felt)
+        if self.student.sight is not None:
+            guessed = self.student.sight(guessed, sights(felt, self.students))
+        known[self.students] = guessed
         felt["known"] = known
         actions = super().act(felt)
         self.transition.observations = felt.select(*self.storage.observations.keys())
@@ -125,8 +130,20 @@ class TeacherStudentPPO(MirroredPPO):
         """Fill in the latents (B, L) of the samples that are remembered."""
         with torch.no_grad():
             for items in self.recollection.items().split(AT_ONCE):
-                latents = self.recollection.latents(items, mirrored)
+                latents = self._latents(items, mirrored)
                 known[self.recollection.samples(items)] = latents
+
+    def _latents(self, items: Tensor, mirrored: bool) -> Tensor:
+        """The student's latents (M, L) at the samples of some items, as felt or in the mirror."""
+        felt = self.recollection.latents(items, mirrored)
+        if self.student.sight is None:
+            return felt
+        seen = sights(self.storage.observations.flatten(0, 1), self.recollection.samples(items))
+        return self.student.sight(felt, self._reflected(seen) if mirrored else seen)
+
+    def _reflected(self, seen: Sights) -> Sights:
+        heights, valid = (self.mirror.reflect("scans", part) for part in seen[:2])
+        return Sights(heights, valid, seen.map_age)
 
     def _seen(self, rollout: Rollout, batch: Tensor, mirrored: Tensor) -> TensorDict:
         obs = super()._seen(rollout, batch, mirrored)
@@ -158,7 +175,7 @@ class TeacherStudentPPO(MirroredPPO):
         mirrored = bool(torch.rand(()) < self.mirror.share)
         total = len(self.recollection.samples(items))
         error = self.cores.descend(
-            self.student.history_encoder.parameters(),
+            self.student.student_parameters(),
             items,
             lambda half: self._miss(rollout, half, mirrored, total),
         )
@@ -170,14 +187,14 @@ class TeacherStudentPPO(MirroredPPO):
     ) -> tuple[float, tuple[Tensor, ...]]:
         """What some items add to the mean error of `total` samples, and to its gradient."""
         samples = self.recollection.samples(items)
-        privileged = rollout.observations["privileged"][samples]
+        told = [rollout.observations[name][samples] for name in self.told]
+        if mirrored:
+            told = [self.mirror.reflect(*part) for part in zip(self.told, told, strict=True)]
         with torch.no_grad():
-            target = self.student.privilege_encoder(
-                self.mirror.privileged(privileged) if mirrored else privileged
-            )
-        guess = self.recollection.latents(items, mirrored)
+            target = self.student.privilege_encoder(*told)
+        guess = self._latents(items, mirrored)
         error = (guess - target).square().sum() / (total * target.shape[1])
-        parameters = tuple(self.student.history_encoder.parameters())
+        parameters = tuple(self.student.student_parameters())
         return error.item(), torch.autograd.grad(error, parameters)
 
 

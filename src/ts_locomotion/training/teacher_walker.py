@@ -1,10 +1,11 @@
-"""In an evaluation: the belief teacher, and the student of a run without a bundle. Needs torch."""
+"""In an evaluation: teachers that see, and the student of a run without a bundle. Needs torch."""
 
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
+from rsl_rl.models import MLPModel
 from tensordict import TensorDict
 
 from ts_locomotion import action, bundle, gait, observation
@@ -19,18 +20,20 @@ from ts_locomotion.simulation.sighted_environment import privileged, true_scans
 from ts_locomotion.simulation.terrain import HeightGrids
 from ts_locomotion.training import belief_export, belief_student, belief_teacher, run
 from ts_locomotion.training.belief_encoder import BeliefStudent
-from ts_locomotion.training.belief_networks import BeliefTeacher
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.course import Course
-from ts_locomotion.training.export import export
+from ts_locomotion.training.export import contract_of, export
 from ts_locomotion.training.walkers import Answer
 
 
 def load(folder: Path, name: str) -> "TeacherWalker":
     """The teacher whose checkpoint lies in a folder: of a run, or of the bundle made of it."""
     task = run.task_of(run.read_record(folder))
+    if not task.exteroception:
+        raise ConfigurationError(f"{folder} holds a {task.name}, which has no teacher that sees")
     if not isinstance(task, BeliefTask):
-        raise ConfigurationError(f"{folder} holds a {task.name}, which has no belief teacher")
+        _, actor, _ = run.load_actor(folder)
+        return TeacherWalker(name, actor, contract_of(task, actor, name, {}, {}))
     teacher, _ = belief_teacher.load(task, folder)
     student = BeliefStudent(teacher, **belief_student.student_settings(task))
     return TeacherWalker(name, teacher, belief_export.contract_of(task, student, name, {}, {}))
@@ -38,7 +41,8 @@ def load(folder: Path, name: str) -> "TeacherWalker":
 
 def student_bundle(folder: Path) -> Bundle | None:
     """The bundle of a run as far as it has come; None while there is no student."""
-    if not (folder / run.STUDENT / run.CHECKPOINT).exists():
+    two_stages = isinstance(run.task_of(run.read_record(folder)), BeliefTask)
+    if not (folder / (run.STUDENT if two_stages else "") / run.CHECKPOINT).exists():
         return None
     with tempfile.TemporaryDirectory() as place:
         export(folder, Path(place), name=folder.name)
@@ -50,7 +54,7 @@ class TeacherWalker:
 
     sight: str | None = "truth"
 
-    def __init__(self, name: str, teacher: BeliefTeacher, contract: Contract) -> None:
+    def __init__(self, name: str, teacher: MLPModel, contract: Contract) -> None:
         torch.set_num_threads(1)
         self.name, self.contract, self._teacher = name, contract, teacher
 

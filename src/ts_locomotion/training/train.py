@@ -12,13 +12,14 @@ import torch
 
 from ts_locomotion.errors import ConfigurationError, LocomotionError
 from ts_locomotion.simulation.environment import Environment
+from ts_locomotion.simulation.sighted_environment import SightedConfig, SightedEnvironment
 from ts_locomotion.training import belief_student, belief_teacher, run, tasks, wandb_mirror
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.overrides import as_plain, override
 from ts_locomotion.training.publish import publish
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.settling import SettlingRunner
-from ts_locomotion.training.tasks import AnyTask
+from ts_locomotion.training.tasks import AnyTask, world
 from ts_locomotion.training.vector import VectorEnvironment
 
 ROOM = 8
@@ -105,8 +106,10 @@ def build(task: AnyTask, seed: int, folder: Path) -> Runner:
     """Environment, networks and algorithm, untrained."""
     if isinstance(task, BeliefTask):
         return belief_teacher.build(task, seed, folder)
-    environment = VectorEnvironment(Environment(task.environment, seed))
-    return SettlingRunner(environment, task, run.settings(task), folder)
+    config = world(task)
+    sees = isinstance(config, SightedConfig)
+    environment = SightedEnvironment(config, seed) if sees else Environment(config, seed)
+    return SettlingRunner(VectorEnvironment(environment), task, run.settings(task), folder)
 
 
 def _continue(runner: Runner, folder: Path) -> None:
