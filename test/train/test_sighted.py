@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from killing import assert_equal, in_a_process_killed_during
 from sighted import algorithm, task, walked
 from tensordict import TensorDict
 from torch import Tensor
 
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.sighted_environment import PRIVILEGED, SightedEnvironment
-from ts_locomotion.training import run, tasks
+from ts_locomotion.training import checkpoint, run, tasks
 from ts_locomotion.training.belief_networks import BeliefCritic
 from ts_locomotion.training.mirror import REFLECTIONS
+from ts_locomotion.training.mirrored_ppo import MirroredPPO
 from ts_locomotion.training.networks import Sights, sights
 from ts_locomotion.training.overrides import as_plain, from_plain
 from ts_locomotion.training.runner import Runner
@@ -197,19 +199,18 @@ def test_every_history_encoder_learns_beside_eyes(name, encoder, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "encoder"), list(zip(SIGHTED, ("gru", "mlp"), strict=True)))
-def test_an_interrupted_training_continues_as_if_nothing_had_happened(name, encoder, tmp_path):
-    def trained(iterations: int, folder: str) -> dict[str, Tensor]:
-        chosen = task(name, f"networks.encoder={encoder}")
-        train(replace(chosen, steps=iterations * 48), [], 3, tmp_path / folder)
-        return torch.load(tmp_path / folder / run.CHECKPOINT, weights_only=True)[
-            "actor_state_dict"
-        ]
+def test_a_killed_training_ends_as_if_nothing_had_happened(name, encoder, tmp_path):
+    chosen = task(name, f"networks.encoder={encoder}", "save_interval=1")
 
-    whole, first = trained(4, "whole"), trained(2, "parts")
-    parts = trained(4, "parts")
-    assert any(not torch.equal(first[name], parts[name]) for name in parts)
-    for part, value in whole.items():
-        assert torch.equal(value, parts[part]), part
+    def go_on(folder: str = "parts") -> None:
+        train(chosen, [], 3, tmp_path / folder)
+
+    go_on("whole")
+    in_a_process_killed_during(MirroredPPO, 3, go_on)
+    parts = tmp_path / "parts" / run.CHECKPOINT
+    assert checkpoint.load(parts)["steps"] == 2 * 48
+    go_on()
+    assert_equal(checkpoint.load(tmp_path / "whole" / run.CHECKPOINT), checkpoint.load(parts))
 
 
 def test_a_training_does_not_open_its_eyes_half_way(tmp_path):

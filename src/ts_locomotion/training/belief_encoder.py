@@ -28,12 +28,12 @@ OPEN_GATE = 2.0
 
 
 class Senses(NamedTuple):
-    """What the robot knows. Leading axes (B,) or (T, B)."""
+    """What the robot knows. Leading axes (B,) or (T, B); all but the first None without eyes."""
 
     observation: Tensor  # (..., N)
-    heights: Tensor  # (..., F * P) [m], 0 where not valid
-    valid: Tensor  # (..., F * P) 0 or 1
-    map_age: Tensor  # (..., 1) [s]
+    heights: Tensor | None = None  # (..., F * P) [m], 0 where not valid
+    valid: Tensor | None = None  # (..., F * P) 0 or 1
+    map_age: Tensor | None = None  # (..., 1) [s]
 
 
 class Believed(NamedTuple):
@@ -66,6 +66,7 @@ class SightEncoder(nn.Module):
 
     def copy(self, teacher: BeliefTeacher) -> None:
         """Begin as the teacher's encoder, blind to what it is told besides."""
+        assert teacher.scan_encoder is not None
         self.normalizer.load_state_dict(teacher.scan_encoder.normalizer.state_dict())
         weights = teacher.scan_encoder.mlp.state_dict()
         first = self.mlp.state_dict()["0.weight"].zero_()
@@ -94,20 +95,24 @@ class BeliefStudent(nn.Module):
         gated: bool = True,
         decodes: Sequence[str] = DECODED,
     ) -> None:
-        """Weights and statistics of `teacher` are copied where shapes agree."""
+        """Weights and statistics of `teacher` are copied where shapes agree.
+
+        A student sees if its teacher does; without eyes there is nothing to gate.
+        """
         super().__init__()
-        sight, belief = FEET * scan_encoding, teacher.belief_size
+        sees = teacher.scan_encoder is not None
+        sight, belief = FEET * scan_encoding if sees else 0, teacher.belief_size
         size = teacher.obs_dim
         privileged = teacher.privileged_encoder.normalizer.mean.shape[-1]
         self.obs_normalizer = EmpiricalNormalization(size)
         self.privileged_normalizer = EmpiricalNormalization(privileged)
-        self.sight = SightEncoder(scan_encoding, scan_encoder)
+        self.sight = SightEncoder(scan_encoding, scan_encoder) if sees else None
         # Checkpoints know the weights of the memory by this name.
         self.cells = (Recurrent if recurrent else Momentary)(size + sight, hidden, layers)
         self.belief_head = MLP(hidden, belief, tuple(head), ACTIVATION)
-        self.gate_head = MLP(hidden, sight, tuple(head), ACTIVATION) if gated else None
+        self.gate_head = MLP(hidden, sight, tuple(head), ACTIVATION) if gated and sees else None
         self.heights_decoder = self.skip_head = self.privileged_decoder = None
-        if "heights" in decodes:
+        if "heights" in decodes and sees:
             self.heights_decoder = MLP(belief, FEET * POINTS, tuple(decoder), ACTIVATION)
             if gated:
                 self.skip_head = MLP(hidden, FEET * POINTS, tuple(decoder), ACTIVATION)
@@ -115,7 +120,7 @@ class BeliefStudent(nn.Module):
             self.privileged_decoder = MLP(hidden, privileged, tuple(decoder), ACTIVATION)
         actions = _last(teacher.mlp).out_features
         self.mlp = MLP(size + belief, actions, _hidden_sizes(teacher.mlp), ACTIVATION)
-        self.decoded = tuple(decodes)
+        self.decoded = tuple(name for name in decodes if sees or name != "heights")
         self.state_size, self.belief_size, self.sight_size = self.cells.state_size, belief, sight
         self._copy(teacher)
 
@@ -149,6 +154,10 @@ class BeliefStudent(nn.Module):
 
     def _encode(self, senses: Senses) -> tuple[Tensor, Tensor, Tensor]:
         observation = self.obs_normalizer(senses.observation)
+        if self.sight is None:
+            return observation, observation[..., :0], observation[..., :0]
+        assert senses.heights is not None
+        assert senses.valid is not None and senses.map_age is not None
         seen = self.sight.normalize(senses.heights, senses.valid)
         return observation, seen, self.sight(seen, senses.valid, senses.map_age)
 
@@ -174,7 +183,8 @@ class BeliefStudent(nn.Module):
         told = teacher.privileged_encoder.normalizer
         self.privileged_normalizer.load_state_dict(told.state_dict())
         self.mlp.load_state_dict(teacher.mlp.state_dict())
-        self.sight.copy(teacher)
+        if self.sight:
+            self.sight.copy(teacher)
         with torch.no_grad():
             if self.gate_head:
                 _last(self.gate_head).bias.add_(OPEN_GATE)
@@ -208,17 +218,30 @@ class StudentGraph(nn.Module):
 
         Those of them that there are; without memory there is no state to give.
         """
-        senses = Senses(observation, heights, valid, map_age)
-        remembered = observation[:, :0] if state is None else state
+        return self.tell(Senses(observation, heights, valid, map_age), state)
+
+    def tell(self, senses: Senses, state: Tensor | None) -> tuple[Tensor, ...]:
+        """The outputs for what a robot senses."""
+        remembered = senses.observation[:, :0] if state is None else state
         _, state_out, believed = self.student.step(senses, remembered)
         told = believed._asdict() | {"state_out": state_out}
-        if "heights_out" in self.outputs:
+        if self.student.sight and "heights_out" in self.outputs:
             feet = believed.heights.unflatten(-1, (FEET, POINTS))
             told["heights_out"] = self.student.sight.normalizer.inverse(feet).flatten(-2)
         if "privileged" in self.outputs:
             normalizer = self.student.privileged_normalizer
             told["privileged"] = normalizer.inverse(believed.privileged)
         return tuple(told[name] for name in self.outputs)
+
+
+class BlindStudentGraph(StudentGraph):
+    """The same of a student without eyes."""
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, observation: Tensor, state: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Belief, next state and privileged state, those of them that there are."""
+        return self.tell(Senses(observation), state)
 
 
 def _hidden_sizes(trunk: nn.Sequential) -> tuple[int, ...]:

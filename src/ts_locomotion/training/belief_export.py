@@ -8,7 +8,7 @@ from ts_locomotion import observation, perception
 from ts_locomotion.contract import Contract
 from ts_locomotion.simulation.sighted_environment import PRIVILEGED
 from ts_locomotion.training import belief_student, run
-from ts_locomotion.training.belief_encoder import BeliefStudent, StudentGraph
+from ts_locomotion.training.belief_encoder import BeliefStudent, BlindStudentGraph, StudentGraph
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.networks import PolicyGraph
 from ts_locomotion.training.onnx_graph import Graph
@@ -32,12 +32,11 @@ def graphs_of(task: BeliefTask, student: BeliefStudent) -> tuple[Graph, Graph]:
     """The two networks of a bundle."""
     size = observation.size(task.environment.policy_terms)
     scans = {"heights": perception.SCAN_SIZE, "valid": perception.SCAN_SIZE, "map_age": 1}
+    seen = scans if student.sight else {}
     state = {"state": student.state_size} if student.state_size else {}
-    believing = StudentGraph(student)
+    believing = StudentGraph(student) if student.sight else BlindStudentGraph(student)
     return (
-        Graph(
-            "belief.onnx", believing, {"observation": size, **scans, **state}, believing.outputs
-        ),
+        Graph("belief.onnx", believing, {"observation": size, **seen, **state}, believing.outputs),
         Graph(
             "policy.onnx",
             PolicyGraph(student),
@@ -60,7 +59,7 @@ def contract_of(
         name=name,
         task=task.name,
         belief_observation=config.policy_terms,
-        exteroception=True,
+        exteroception=task.exteroception,
         state_size=student.state_size,
         belief_size=student.belief_size,
         gate_size=student.gate_size,

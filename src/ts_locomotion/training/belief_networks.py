@@ -58,7 +58,10 @@ class PrivilegedEncoder(nn.Module):
 
 
 class BeliefTeacher(MLPModel):
-    """Acts on proprioception beside a belief that it need not guess: both encodings."""
+    """Acts on proprioception beside a belief that it need not guess: both encodings.
+
+    Without exteroception that of the privileged state alone.
+    """
 
     def __init__(
         self,
@@ -69,17 +72,19 @@ class BeliefTeacher(MLPModel):
         *,
         trunk: Sequence[int],
         distribution_cfg: dict,
+        exteroception: bool,
         scan_encoding: int,
         scan_encoder: Sequence[int],
         privileged_encoding: int,
         privileged_encoder: Sequence[int],
         last_layer_gain: float,
     ) -> None:
-        self.belief_size = FEET * scan_encoding + privileged_encoding
+        seen = FEET * scan_encoding if exteroception else 0
+        self.belief_size = seen + privileged_encoding
         super().__init__(
             obs, obs_groups, obs_set, output_dim, tuple(trunk), ACTIVATION, True, distribution_cfg
         )
-        self.scan_encoder = ScanEncoder(scan_encoding, scan_encoder)
+        self.scan_encoder = ScanEncoder(scan_encoding, scan_encoder) if exteroception else None
         self.privileged_encoder = PrivilegedEncoder(
             obs["privileged"].shape[-1], privileged_encoding, privileged_encoder
         )
@@ -92,14 +97,16 @@ class BeliefTeacher(MLPModel):
         self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
     ) -> Tensor:
         """Input of the trunk: proprioception, scan encodings, privileged encoding. (B, N + D)"""
-        scans = self.scan_encoder(obs["scans"])
-        privileged = self.privileged_encoder(obs["privileged"])
-        return torch.cat([super().get_latent(obs), scans, privileged], dim=-1)
+        inputs = [super().get_latent(obs), self.privileged_encoder(obs["privileged"])]
+        if self.scan_encoder is not None:
+            inputs.insert(1, self.scan_encoder(obs["scans"]))
+        return torch.cat(inputs, dim=-1)
 
     def update_normalization(self, obs: TensorDict) -> None:
         """Take a rollout, shape (B, ...), into the running statistics of all inputs."""
         super().update_normalization(obs)
-        self.scan_encoder.update_normalization(obs["scans"])
+        if self.scan_encoder is not None:
+            self.scan_encoder.update_normalization(obs["scans"])
         self.privileged_encoder.normalizer.update(obs["privileged"])
 
     def _get_latent_dim(self) -> int:

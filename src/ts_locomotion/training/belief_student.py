@@ -23,6 +23,7 @@ from ts_locomotion.training.side_by_side import SideBySide
 from ts_locomotion.training.vector import VectorEnvironment
 
 GROUPS = ("policy", "heights", "valid", "map_age", "scans", "privileged")
+BLIND_GROUPS = ("policy", "privileged")
 
 
 class Targets(NamedTuple):
@@ -43,6 +44,7 @@ class Distillation:
         self, teacher: BeliefTeacher, student: BeliefStudent, config: Student, robots: int
     ) -> None:
         self.teacher, self.student, self.config = teacher.eval(), student, config
+        self.groups = GROUPS if student.sight else BLIND_GROUPS
         self.cores = SideBySide()
         self.learning_rate = config.learning_rate
         self.optimizer = torch.optim.Adam(student.parameters(), lr=self.learning_rate, fused=True)
@@ -59,7 +61,7 @@ class Distillation:
         """Deterministic actions (B, A) of the student; remembers what they answer."""
         if self.step == 0:
             self.first_state.copy_(self.state)
-        for name in GROUPS:
+        for name in self.groups:
             if name not in self.stored:
                 shape = (self.config.steps_per_iteration, *obs[name].shape)
                 self.stored[name] = torch.zeros(shape)
@@ -83,7 +85,7 @@ class Distillation:
         targets = self._targets()
         losses = [self._learn(targets, robots) for robots in self._batches()]
         self.step = 0
-        names = ("behaviour", *self.student.decoded, "gate")
+        names = ("behaviour", *self.student.decoded, *(("gate",) if self.student.sight else ()))
         return dict(zip(names, torch.tensor(losses).mean(0).tolist(), strict=True))
 
     def decay(self, progress: float) -> None:
@@ -110,11 +112,12 @@ class Distillation:
 
     def _targets(self) -> Targets:
         stored = self.stored
-        shown = {name: stored[name] for name in ("policy", "scans", "privileged")}
-        obs = TensorDict(shown, batch_size=stored["policy"].shape[:2])
+        obs = TensorDict(stored, batch_size=stored["policy"].shape[:2])
         with torch.no_grad():
             actions = self.teacher(obs)
-            heights = self.teacher.scan_encoder.normalize(stored["scans"]).flatten(-2)
+            heights = stored["policy"][..., :0]
+            if self.teacher.scan_encoder is not None:
+                heights = self.teacher.scan_encoder.normalize(stored["scans"]).flatten(-2)
             privileged = self.student.privileged_normalizer(stored["privileged"])
         return Targets(actions, heights, privileged)
 
@@ -149,8 +152,9 @@ class Distillation:
         reconstruction = sum(losses[name] for name in self.student.decoded)
         loss = losses["behaviour"] + self.config.reconstruction * reconstruction
         gradient = torch.autograd.grad(loss, tuple(self.student.parameters()))
-        gate = believed.gate.mean(-1).sum() * share
-        return torch.stack([*losses.values(), gate]).detach(), gradient
+        if self.student.sight:
+            losses["gate"] = believed.gate.mean(-1).sum() * share
+        return torch.stack(list(losses.values())).detach(), gradient
 
 
 class Stage(NamedTuple):
@@ -169,8 +173,8 @@ class StudentRunner(Runner):
     def __init__(
         self, environment: SightedEnvironment, task: BeliefTask, alg: Distillation, folder: Path
     ) -> None:
-        if environment.noise is None:
-            raise ConfigurationError("a student needs an environment with height noise")
+        if task.exteroception and environment.noise is None:
+            raise ConfigurationError("a student that sees needs height noise in its environment")
         self.noise = environment.noise
         self.env, self.folder = VectorEnvironment(environment), folder
         self.alg = alg  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -181,6 +185,8 @@ class StudentRunner(Runner):
     def _collect(self, obs):
         done = self.steps_done / self.config.steps
         self.alg.decay(done)
+        if self.noise is None:
+            return super()._collect(obs)
         self.noise.factor = noise_factor(self.config, done)
         obs, notes = super()._collect(obs)
         return obs, notes | {"walk/noise": self.noise.factor}
@@ -199,7 +205,8 @@ def build(task: BeliefTask, seed: int, teacher_folder: Path, folder: Path) -> St
     """Environment, networks and algorithm; the student begins with its teacher's weights."""
     teacher, _ = belief_teacher.load(task, teacher_folder)
     told = checkpoint.load(teacher_folder / run.CHECKPOINT)
-    config = replace(task.environment, height_noise=task.height_noise, blind_every=0)
+    noise = task.height_noise if task.exteroception else None
+    config = replace(task.environment, height_noise=noise, blind_every=0)
     environment = SightedEnvironment(config, seed + 1)
     environment.level[:] = told["environment"]["arrays"]["level"][: environment.count].numpy()
     # A student that earned its levels would, blind so often, never walk the teacher's hardest.
@@ -242,4 +249,4 @@ def _highest_of_kind(environment: SightedEnvironment) -> Robots:
 
 
 def _senses(obs: Any) -> Senses:
-    return Senses(obs["policy"], obs["heights"], obs["valid"], obs["map_age"])
+    return Senses(obs["policy"], *(obs.get(name, None) for name in Senses._fields[1:]))

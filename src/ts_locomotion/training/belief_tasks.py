@@ -149,6 +149,21 @@ def go2_belief_phase() -> BeliefTask:
     return phase_residual(go2_belief())
 
 
+def go2_belief_blind() -> BeliefTask:
+    """The same without eyes: teacher and student know the ground by their feet alone."""
+    return blind(go2_belief())
+
+
+def blind(task: BeliefTask) -> BeliefTask:
+    """A task whose teacher is told no scans and whose student has none to guess from."""
+    return replace(
+        task,
+        name=f"{task.name}_blind",
+        purpose=f"{task.name} without eyes: the belief of the privileged state alone",
+        exteroception=False,
+    )
+
+
 def phase_residual(task: BeliefTask) -> BeliefTask:
     """A task whose policy bends a trot instead of placing each joint; see action.py."""
     environment = task.environment
@@ -178,6 +193,11 @@ def go2_belief_tiny() -> BeliefTask:
 def go2_belief_phase_tiny() -> BeliefTask:
     """For tests."""
     return tiny(go2_belief_phase())
+
+
+def go2_belief_blind_tiny() -> BeliefTask:
+    """For tests."""
+    return tiny(go2_belief_blind())
 
 
 def tiny(task: BeliefTask) -> BeliefTask:

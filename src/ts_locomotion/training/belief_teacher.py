@@ -14,7 +14,7 @@ from ts_locomotion.simulation.sighted_environment import (
     observation_layout,
 )
 from ts_locomotion.training import checkpoint, run
-from ts_locomotion.training.belief_networks import BeliefCritic, BeliefTeacher
+from ts_locomotion.training.belief_networks import BeliefTeacher
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.mirror import Mirror
 from ts_locomotion.training.mirrored_ppo import MirroredPPO
@@ -41,22 +41,16 @@ def build(task: BeliefTask, seed: int, folder: Path) -> Runner:
 
 def settings(task: BeliefTask) -> dict[str, Any]:
     """The teacher's training in the words of rsl_rl."""
-    networks = task.networks
     return {
         "num_steps_per_env": task.steps_per_iteration,
         "save_interval": task.save_interval,
         "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},
         "actor": {"class_name": BeliefTeacher, **actor_settings(task)},
-        "critic": {
-            "class_name": BeliefCritic,
-            "hidden_dims": networks.critic,
-            "scan_encoding": networks.critic_scan_encoding,
-            "scan_encoder": networks.critic_scan_encoder,
-        },
+        "critic": run.critic_settings(task.networks, task.exteroception),
         "algorithm": {
             "class_name": MirroredPPO,
             "mirror": Mirror(
-                observation_layout(task.environment, sees=True),
+                observation_layout(task.environment, task.exteroception),
                 task.mirror_share,
                 task.environment.action.observed,
             ),
@@ -76,6 +70,7 @@ def actor_settings(task: BeliefTask) -> dict[str, Any]:
             "init_std": networks.initial_std,
             "std_range": networks.std_range,
         },
+        "exteroception": task.exteroception,
         "scan_encoding": networks.scan_encoding,
         "scan_encoder": networks.scan_encoder,
         "privileged_encoding": networks.privileged_encoding,

@@ -19,6 +19,7 @@ from ts_locomotion.simulation import curriculum, environment, sighted_environmen
 from ts_locomotion.simulation.sighted_environment import SightedConfig
 from ts_locomotion.training import checkpoint, history_encoders, tasks
 from ts_locomotion.training.belief_networks import BeliefCritic
+from ts_locomotion.training.belief_tasks import BeliefNetworks
 from ts_locomotion.training.cts import ConcurrentPPO, stratified
 from ts_locomotion.training.history_encoders import HistoryEncoder, Sizes
 from ts_locomotion.training.mirror import Mirror, reflection
@@ -84,7 +85,7 @@ def settings(task: Task) -> dict[str, Any]:
         "save_interval": task.save_interval,
         "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},
         "actor": {"class_name": TeacherStudentActor, **_actor_settings(task)},
-        "critic": _critic_settings(task),
+        "critic": critic_settings(task.networks, task.exteroception),
         "algorithm": {
             "mirror": Mirror(
                 observation_layout(task), task.mirror_share, task.environment.action.observed
@@ -103,9 +104,9 @@ def observation_layout(task: Task) -> dict[str, tuple[str, ...]]:
     return environment.observation_layout(config)
 
 
-def _critic_settings(task: Task) -> dict[str, Any]:
-    networks = task.networks
-    if not task.exteroception:
+def critic_settings(networks: Networks | BeliefNetworks, sees: bool) -> dict[str, Any]:
+    """Class and arguments of a critic."""
+    if not sees:
         return {
             "class_name": "MLPModel",
             "hidden_dims": networks.critic,

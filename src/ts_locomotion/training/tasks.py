@@ -13,6 +13,8 @@ from ts_locomotion.simulation.sighted_environment import SightedConfig, Wrenches
 from ts_locomotion.training.belief_tasks import (
     BeliefTask,
     go2_belief,
+    go2_belief_blind,
+    go2_belief_blind_tiny,
     go2_belief_phase,
     go2_belief_phase_tiny,
     go2_belief_tiny,
@@ -277,6 +279,8 @@ TASKS: Mapping[str, Callable[[], AnyTask]] = {
     "go2_cts_sighted_tiny": go2_cts_sighted_tiny,
     "go2_belief": go2_belief,
     "go2_belief_tiny": go2_belief_tiny,
+    "go2_belief_blind": go2_belief_blind,
+    "go2_belief_blind_tiny": go2_belief_blind_tiny,
     "go2_belief_phase": go2_belief_phase,
     "go2_belief_phase_tiny": go2_belief_phase_tiny,
 }
