@@ -57,7 +57,7 @@ def as_walked(ppo: ConcurrentPPO, samples: Tensor):
     return rollout, obs
 
 
-@pytest.mark.parametrize("name", ["go2_cts", "go2_cts_flat", "go2_cts_tiny"])
+@pytest.mark.parametrize("name", ["go2_cts", "go2_cts_flat", "go2_cts_sighted", "go2_cts_tiny"])
 def test_every_ground_has_three_teachers_to_a_student(name):
     task = tasks.make(name)
     ground = torch.tensor(

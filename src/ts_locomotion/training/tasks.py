@@ -116,7 +116,10 @@ class Task:
 
 
 def world(task: Task) -> EnvironmentConfig:
-    """The environment of a task, in which there are scans if anyone asks for them."""
+    """The environment of a task, one with scans if the task asks for them.
+
+    Where it does, the privileged state is that of the belief task.
+    """
     config = task.environment
     if not task.exteroception:
         return config
