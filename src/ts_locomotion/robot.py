@@ -63,7 +63,7 @@ def foot_position_in_base(joint_positions: Array) -> Array:
 
     Joint positions [rad], shape (..., J), give shape (..., F, 3).
     """
-    hip, thigh, calf = np.moveaxis(_by_leg(joint_positions), -1, 0)
+    hip, thigh, calf = _by_leg(joint_positions)
     forward = -LINK_LENGTH * (np.sin(thigh) + np.sin(thigh + calf))
     upward = -LINK_LENGTH * (np.cos(thigh) + np.cos(thigh + calf))
     outward = THIGH_OFFSET_Y * LEFT
@@ -95,8 +95,8 @@ def foot_velocity_in_base(joint_positions: Array, joint_velocities: Array) -> Ar
 
     Joint positions [rad] and velocities [rad/s], shape (..., J), give shape (..., F, 3).
     """
-    hip, thigh, calf = np.moveaxis(_by_leg(joint_positions), -1, 0)
-    hip_rate, thigh_rate, calf_rate = np.moveaxis(_by_leg(joint_velocities), -1, 0)
+    hip, thigh, calf = _by_leg(joint_positions)
+    hip_rate, thigh_rate, calf_rate = _by_leg(joint_velocities)
     knee, knee_rate = thigh + calf, thigh_rate + calf_rate
     upward = -LINK_LENGTH * (np.cos(thigh) + np.cos(knee))
     forward_rate = -LINK_LENGTH * (np.cos(thigh) * thigh_rate + np.cos(knee) * knee_rate)
@@ -107,5 +107,7 @@ def foot_velocity_in_base(joint_positions: Array, joint_velocities: Array) -> Ar
     return np.stack([forward_rate, y_rate, z_rate], axis=-1)
 
 
-def _by_leg(joints: Array) -> Array:
-    return np.asarray(joints).reshape(*np.shape(joints)[:-1], 4, 3)
+def _by_leg(joints: Array) -> tuple[Array, Array, Array]:
+    """Hips, thighs and calves (..., F) of joints (..., J)."""
+    joints = np.asarray(joints)
+    return joints[..., ::3], joints[..., 1::3], joints[..., 2::3]

@@ -9,12 +9,12 @@ Array = NDArray[np.floating]
 def to_matrix(quaternion: Array) -> Array:
     """Rotation matrices base to world. Shape (..., 4) gives (..., 3, 3)."""
     w, x, y, z = _parts(quaternion)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    entries = (
+        *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    )
+    return np.stack(entries, axis=-1).reshape(*np.shape(w), 3, 3)
 
 
 def projected_gravity(quaternion: Array) -> Array:

@@ -13,6 +13,7 @@ from ts_locomotion.simulation import curriculum
 from ts_locomotion.training import run, tasks
 from ts_locomotion.training import train as training
 from ts_locomotion.training.cts import ConcurrentPPO, stratified
+from ts_locomotion.training.mirrored_ppo import MirroredPPO
 from ts_locomotion.training.overrides import override
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.teacher_student import interleaved
@@ -166,9 +167,7 @@ def test_reinforcement_of_students_reaches_the_policy_and_no_encoder(encoder, tm
 def test_reinforcement_leaves_the_history_encoder_and_its_statistics_alone(runner):
     ppo = algorithm(runner)
     before = {name: value.clone() for name, value in ppo.student.state_dict().items()}
-    rollout = ppo._rollout()
-    for batch in ppo._batches(2, ppo._own_samples()):
-        ppo._learn_policy(rollout, batch)
+    MirroredPPO._learn(ppo, ppo._rollout())
     now = ppo.student.state_dict()
     changed = {name.split(".")[0] for name in now if not torch.equal(now[name], before[name])}
     assert changed == {"mlp", "privilege_encoder", "distribution"}

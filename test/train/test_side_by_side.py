@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ts_locomotion.simulation.clock import CpuTime
 from ts_locomotion.training import belief_student, belief_teacher
+from ts_locomotion.training.mirrored_ppo import Lesson
 from ts_locomotion.training.side_by_side import SideBySide
 
 
@@ -52,12 +53,14 @@ def test_the_estimate_halves_physics_and_leaves_out_what_ran_beside():
 
 def test_actor_and_critic_learn_as_they_would_from_one_loss(tmp_path: Path):
     algorithm = belief_teacher.build(belief.task(), 0, tmp_path).alg
+    algorithm.max_grad_norm = torch.inf
     rollout, batch = _walked(algorithm)
     obs, actions = algorithm._inputs(rollout, batch), rollout.actions[batch]
+    lesson = Lesson(batch, torch.zeros(len(batch), 1, dtype=torch.bool), obs, actions)
     algorithm.optimizer.zero_grad()
     torch.manual_seed(1)
-    algorithm._judge_policy(rollout, batch, obs, actions, torch.ones(len(batch), dtype=torch.bool))
-    algorithm._judge_values(rollout, batch, obs)
+    algorithm._judge_policy(rollout, lesson)
+    algorithm._judge_values(rollout, lesson)
     apart = _gradients(algorithm)
     algorithm.optimizer.zero_grad()
     torch.manual_seed(1)
@@ -70,6 +73,23 @@ def test_actor_and_critic_learn_as_they_would_from_one_loss(tmp_path: Path):
     loss.backward()
     together = _gradients(algorithm)
     assert max(belief.difference(*pair) for pair in zip(apart, together, strict=True)) < 1e-7
+
+
+def test_lessons_prepared_beside_the_critic_are_those_that_were_drawn(tmp_path, monkeypatch):
+    algorithm = belief_teacher.build(belief.task(), 0, tmp_path).alg
+    rollout, samples = _walked(algorithm)
+    judge, learned = algorithm._judge_policy, []
+    monkeypatch.setattr(
+        algorithm, "_judge_policy", lambda *given: learned.append(given[1]) or judge(*given)
+    )
+    algorithm._learn(rollout)
+    epochs = algorithm.num_learning_epochs
+    assert len(learned) == epochs * algorithm.num_mini_batches
+    assert torch.cat([lesson.batch for lesson in learned]).bincount().eq(epochs).all()
+    assert sum(len(lesson.batch) for lesson in learned) == epochs * len(samples)
+    for lesson in learned:
+        seen = algorithm._seen(rollout, lesson.batch, lesson.mirrored)
+        assert all(torch.equal(seen[name], values) for name, values in lesson.observations.items())
 
 
 def test_halves_of_a_batch_add_up_to_the_gradient_of_the_whole(tmp_path: Path):

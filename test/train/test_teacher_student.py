@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ts_locomotion.training import tasks
+from ts_locomotion.training.mirrored_ppo import MirroredPPO
 from ts_locomotion.training.overrides import override
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.teacher_student import TeacherStudentPPO, interleaved
@@ -42,9 +43,7 @@ def changed(before: Parameters, runner: Runner) -> set[str]:
 
 def test_reinforcement_trains_policy_privilege_encoder_and_std_but_not_the_history_encoder(runner):
     before, ppo = snapshot(runner), algorithm(runner)
-    rollout = ppo._rollout()
-    for batch in ppo._batches(2, ppo._own_samples()):
-        ppo._learn_policy(rollout, batch)
+    MirroredPPO._learn(ppo, ppo._rollout())
     assert changed(before, runner) == {"mlp", "privilege_encoder", "distribution"}
 
 

@@ -11,7 +11,7 @@ from ts_locomotion import action, gait, observation, robot, ticks
 from ts_locomotion.action import ActionForm
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.robot import Array
-from ts_locomotion.simulation import commands, curriculum, measurement, rewards, scene
+from ts_locomotion.simulation import commands, curriculum, measurement, rewards, scene, walk_log
 from ts_locomotion.simulation.clock import CpuClock
 from ts_locomotion.simulation.commands import CommandRanges
 from ts_locomotion.simulation.curriculum import Bank, Ground
@@ -119,7 +119,8 @@ class Environment:
         self._account(motion)
         fell = self._fell()
         timed_out = ~fell & ((self.steps >= self._episode_steps) | self._left())
-        log = self._log(motion, terms, fell, timed_out)
+        log = walk_log.step(motion, terms, fell, timed_out)
+        log |= walk_log.levels(self.config.grounds, self.ground, self.level)
         self._advance_clock()
         self._renew(np.flatnonzero(fell | timed_out), fell)
         self._advance_commands()
@@ -292,7 +293,7 @@ class Environment:
         )
         terms, clock = self.config.policy_terms, self._gait_clock()
         self.true = observation.observe(terms, sensed, self.command, self.actions[0], clock)
-        noise = self.rng.uniform(-self._noise, self._noise, self.true.shape)
+        noise = self.rng.random(self.true.shape) * (2.0 * self._noise) - self._noise
         self.seen = (self.true + noise).astype(np.float32)
         self.history[:, :-1] = self.history[:, 1:]
         self.history[:, -1] = self.seen[:, self._frame]
@@ -347,29 +348,6 @@ class Environment:
         along = (direction * motion.linear_velocity[:, :2]).sum(axis=1)
         self.walked += along * self.step_time
         self.asked += speed * self.step_time
-
-    def _log(
-        self,
-        motion: Motion,
-        terms: Mapping[str, Array],
-        fell: NDArray[np.bool_],
-        timed_out: NDArray[np.bool_],
-    ) -> dict[str, float]:
-        error = np.abs(motion.command[:, :2] - motion.linear_velocity[:, :2]).mean(axis=0)
-        turning = np.abs(motion.command[:, 2] - motion.angular_velocity[:, 2]).mean()
-        log = {f"reward/{name}": float(term.mean()) for name, term in terms.items()}
-        log |= {
-            "walk/error_x": float(error[0]),
-            "walk/error_y": float(error[1]),
-            "walk/error_turn": float(turning),
-            "walk/falls": float(fell.sum()),
-            "walk/ends": float((fell | timed_out).sum()),
-        }
-        return log | {
-            f"level/{ground.kind}": float(self.level[self.ground == number].mean())
-            for number, ground in enumerate(self.config.grounds)
-            if ground.hardest > 0
-        }
 
 
 _CHANGING = (

@@ -132,8 +132,10 @@ class HeightGrids:
         return self._heights[self._first[terrain] + column * self._rows[terrain] + row]
 
     def _cell(self, position: Array, start: Array, count: Array) -> NDArray[np.integer]:
-        cell = (np.asarray(position, np.float32) - start) / self._resolution + np.float32(0.5)
-        return np.clip(cell, 0, count - np.float32(1)).astype(np.int32)
+        cell = np.asarray(position, np.float32) - start
+        cell /= self._resolution
+        cell += np.float32(0.5)
+        return np.clip(cell, 0, count - np.float32(1), out=cell).astype(np.int32)
 
     def _sample(self, index: int, terrain: Terrain) -> Array:
         x_min, x_max, y_min, y_max = terrain.bounds

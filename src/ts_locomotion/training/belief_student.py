@@ -47,7 +47,8 @@ class Distillation:
         self.groups = GROUPS if student.sight else BLIND_GROUPS
         self.cores = SideBySide()
         self.learning_rate = config.learning_rate
-        self.optimizer = torch.optim.Adam(student.parameters(), lr=self.learning_rate, fused=True)
+        self.parameters = tuple(student.parameters())
+        self.optimizer = torch.optim.Adam(self.parameters, lr=self.learning_rate, fused=True)
         self.state = torch.zeros(robots, student.state_size)
         self.first_state = torch.zeros(robots, student.state_size)
         self.ended = torch.zeros(config.steps_per_iteration, robots, dtype=torch.bool)
@@ -128,11 +129,9 @@ class Distillation:
     def _learn(self, targets: Targets, robots: Tensor) -> tuple[float, ...]:
         """One step on the sequences of some robots, half of them on each core."""
         parts = self.cores.descend(
-            self.student.parameters(),
-            robots,
-            lambda half: self._gradient(targets, half, len(robots)),
+            self.parameters, robots, lambda half: self._gradient(targets, half, len(robots))
         )
-        nn.utils.clip_grad_norm_(self.student.parameters(), self.config.max_grad_norm)
+        nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
         self.optimizer.step()
         return tuple(parts.tolist())
 
@@ -140,9 +139,11 @@ class Distillation:
         self, targets: Targets, robots: Tensor, total: int
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """What some of `total` robots add to the means of the losses and to their gradient."""
-        stored = {name: values[:, robots] for name, values in self.stored.items()}
+        senses = Senses(
+            *(None if part is None else part[:, robots] for part in _senses(self.stored))
+        )
         actions, believed = self.student.sequence(
-            _senses(stored), self.first_state[robots], self.ended[:, robots]
+            senses, self.first_state[robots], self.ended[:, robots]
         )
         share = 1.0 / (len(actions) * total)
         losses = {"behaviour": (actions - targets.actions[:, robots]).square().sum() * share}
@@ -151,7 +152,7 @@ class Distillation:
             losses[name] = wrong.square().mean(-1).sum() * share
         reconstruction = sum(losses[name] for name in self.student.decoded)
         loss = losses["behaviour"] + self.config.reconstruction * reconstruction
-        gradient = torch.autograd.grad(loss, tuple(self.student.parameters()))
+        gradient = torch.autograd.grad(loss, self.parameters)
         if self.student.sight:
             losses["gate"] = believed.gate.mean(-1).sum() * share
         return torch.stack(list(losses.values())).detach(), gradient

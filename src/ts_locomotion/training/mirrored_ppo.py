@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from ts_locomotion.training.mirror import Mirror
 from ts_locomotion.training.side_by_side import SideBySide
 
+POLICY, CRITIC = 0, 1
+"""Groups of the optimiser's parameters."""
+
 
 class Rollout(NamedTuple):
     """Transitions of all environments and steps on one batch axis."""
@@ -27,6 +30,15 @@ class Rollout(NamedTuple):
     values: Tensor  # (B, 1)
     returns: Tensor  # (B, 1)
     advantages: Tensor  # (B,)
+
+
+class Lesson(NamedTuple):
+    """A mini-batch as policy and critic learn from it."""
+
+    batch: Tensor  # (B,) numbers of its samples in the rollout
+    mirrored: Tensor  # (B, 1) whether a sample trains as its mirror image
+    observations: TensorDict
+    actions: Tensor  # (B, J)
 
 
 class MirroredPPO(PPO):
@@ -72,11 +84,12 @@ class MirroredPPO(PPO):
         return losses
 
     def _learn(self, rollout: Rollout) -> dict[str, float]:
-        losses = [
-            self._learn_policy(rollout, batch)
-            for batch in self._batches(self.num_learning_epochs, self._own_samples())
-        ]
-        names = ("surrogate", "value", "entropy", "kl", "regularization")
+        drawn = self._drawn()
+        losses, lesson = [], self._lesson(rollout, next(drawn, None))
+        while lesson:
+            parts, lesson = self._learn_policy(rollout, lesson, next(drawn, None))
+            losses.append(parts)
+        names = ("surrogate", "entropy", "kl", "regularization", "value")
         return dict(zip(names, torch.tensor(losses).mean(0).tolist(), strict=True))
 
     def _rollout(self) -> Rollout:
@@ -104,38 +117,54 @@ class MirroredPPO(PPO):
         for _ in range(epochs):
             yield from samples[torch.randperm(len(samples))].chunk(self.num_mini_batches)
 
-    def _learn_policy(self, rollout: Rollout, batch: Tensor) -> tuple[float, ...]:
-        mirrored = torch.rand(len(batch), 1) < self.mirror.share
-        obs = self._seen(rollout, batch, mirrored)
-        actions = self.mirror.actions(rollout.actions[batch], mirrored)
-        self.optimizer.zero_grad()
-        losses, value = self.cores.run(
-            lambda: self._judge_policy(rollout, batch, obs, actions, ~mirrored[:, 0]),
-            lambda: self._judge_values(rollout, batch, obs),
-        )
-        self._descend()
-        surrogate, entropy, kl, penalty = losses
-        return surrogate, value, entropy, kl, penalty
+    def _drawn(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Samples of each mini-batch (B,) and which of them look in the mirror (B, 1)."""
+        for batch in self._batches(self.num_learning_epochs, self._own_samples()):
+            yield batch, torch.rand(len(batch), 1) < self.mirror.share
 
-    def _judge_policy(
-        self, rollout: Rollout, batch: Tensor, obs: TensorDict, actions: Tensor, as_taken: Tensor
-    ) -> tuple[float, ...]:
+    def _lesson(self, rollout: Rollout, drawn: tuple[Tensor, Tensor] | None) -> Lesson | None:
+        if drawn is None:
+            return None
+        batch, mirrored = drawn
+        actions = self.mirror.actions(rollout.actions[batch], mirrored)
+        return Lesson(batch, mirrored, self._seen(rollout, batch, mirrored), actions)
+
+    def _learn_policy(
+        self, rollout: Rollout, lesson: Lesson, following: tuple[Tensor, Tensor] | None
+    ) -> tuple[tuple[float, ...], Lesson | None]:
+        """One step of both networks. The critic's core, done first, prepares the next lesson."""
+        self.optimizer.zero_grad()
+        losses, (value, prepared) = self.cores.run(
+            lambda: self._judge_policy(rollout, lesson),
+            lambda: (self._judge_values(rollout, lesson), self._lesson(rollout, following)),
+        )
+        self.optimizer.step()
+        return (*losses, value), prepared
+
+    def _judge_policy(self, rollout: Rollout, lesson: Lesson) -> tuple[float, ...]:
         """Gradient of the actor's loss; its parts and the divergence."""
-        self.actor(obs, stochastic_output=True)
+        self._foresee(lesson.observations)
         # Only samples as they were taken tell how far the policy has moved.
-        kl = self._kl(rollout, batch, as_taken)
+        kl = self._kl(rollout, lesson.batch, ~lesson.mirrored[:, 0])
         self._adapt_learning_rate(kl)
-        surrogate = self._surrogate(rollout, batch, actions)
+        surrogate = self._surrogate(rollout, lesson.batch, lesson.actions)
         entropy = self.actor.output_entropy.mean()
-        penalty = self._regularization(obs)
+        penalty = self._regularization(lesson.observations)
         (surrogate - self.entropy_coef * entropy + penalty).backward()
+        self._clip_gradient(POLICY)
         return surrogate.item(), entropy.item(), kl, penalty.item()
 
-    def _judge_values(self, rollout: Rollout, batch: Tensor, obs: TensorDict) -> float:
+    def _judge_values(self, rollout: Rollout, lesson: Lesson) -> float:
         """Gradient of the critic's loss, and that loss."""
-        loss = self._value_loss(rollout, batch, self.critic(obs))
+        loss = self._value_loss(rollout, lesson.batch, self.critic(lesson.observations))
         (self.value_loss_coef * loss).backward()
+        self._clip_gradient(CRITIC)
         return loss.item()
+
+    def _foresee(self, obs: TensorDict) -> None:
+        """Let the actor tell how its actions are distributed; no action is drawn."""
+        assert self.actor.distribution is not None
+        self.actor.distribution.update(self.actor.mlp(self.actor.get_latent(obs)))
 
     def _regularization(self, _obs: TensorDict) -> Tensor:
         """A further loss on the policy, which has just acted on these observations."""
@@ -161,7 +190,7 @@ class MirroredPPO(PPO):
         elif kl < self.desired_kl / 2.0:
             self.learning_rate *= 1.5
         self.learning_rate = min(self.highest_rate, self.learning_rate)
-        self.optimizer.param_groups[0]["lr"] = self.learning_rate
+        self.optimizer.param_groups[POLICY]["lr"] = self.learning_rate
 
     def _surrogate(self, rollout: Rollout, batch: Tensor, actions: Tensor) -> Tensor:
         return self._surrogates(rollout, batch, actions).mean()
@@ -179,7 +208,5 @@ class MirroredPPO(PPO):
         clipped = old + (values - old).clamp(-self.clip_param, self.clip_param)
         return torch.max((values - returns).square(), (clipped - returns).square()).mean()
 
-    def _descend(self) -> None:
-        for group in self.optimizer.param_groups:
-            nn.utils.clip_grad_norm_(group["params"], self.max_grad_norm)
-        self.optimizer.step()
+    def _clip_gradient(self, group: int) -> None:
+        nn.utils.clip_grad_norm_(self.optimizer.param_groups[group]["params"], self.max_grad_norm)
