@@ -22,7 +22,9 @@ from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.side_by_side import SideBySide
 from ts_locomotion.training.vector import VectorEnvironment
 
-GROUPS = ("policy", "heights", "valid", "map_age", "scans", "privileged")
+SENSED = ("policy", "heights", "valid", "map_age")
+"""Observation groups that are its Senses."""
+GROUPS = (*SENSED, "scans", "privileged")
 BLIND_GROUPS = ("policy", "privileged")
 
 
@@ -139,11 +141,9 @@ class Distillation:
         self, targets: Targets, robots: Tensor, total: int
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """What some of `total` robots add to the means of the losses and to their gradient."""
-        senses = Senses(
-            *(None if part is None else part[:, robots] for part in _senses(self.stored))
-        )
+        felt = {name: self.stored[name][:, robots] for name in SENSED if name in self.stored}
         actions, believed = self.student.sequence(
-            senses, self.first_state[robots], self.ended[:, robots]
+            _senses(felt), self.first_state[robots], self.ended[:, robots]
         )
         share = 1.0 / (len(actions) * total)
         losses = {"behaviour": (actions - targets.actions[:, robots]).square().sum() * share}
@@ -250,4 +250,4 @@ def _highest_of_kind(environment: SightedEnvironment) -> Robots:
 
 
 def _senses(obs: Any) -> Senses:
-    return Senses(obs["policy"], *(obs.get(name, None) for name in Senses._fields[1:]))
+    return Senses(obs["policy"], *(obs.get(name, None) for name in SENSED[1:]))
