@@ -35,7 +35,7 @@ class TeacherAlgorithm(PPO):
     num_learning_epochs: int = 3
     entropy_coef: float = 0.0005
     learning_rate_bounds: tuple[float, float] = (2e-5, 1e-3)
-    desired_kl: float = 0.02
+    desired_kl: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,10 @@ GROUNDS = (
     Ground("stairs_up", share=4, variants=6, easiest=0.03, hardest=0.25),
     Ground("stairs_random_up", variants=4, easiest=0.03, hardest=0.22),
     Ground("stairs_ledged_up", variants=4, easiest=0.05, hardest=0.22),
-    Ground("stairs_down", share=4, variants=6, easiest=0.03, hardest=0.25),
+    Ground("stairs_down", share=2, variants=5, easiest=0.03, hardest=0.25),
     Ground("grid_steps", variants=4, easiest=0.03, hardest=0.25),
-    Ground("blocks", share=3, variants=6, easiest=0.03, hardest=0.25),
-    Ground("gaps", share=3, variants=6, easiest=0.05, hardest=0.35),
-    Ground("planks", share=2, variants=4, easiest=0.06, hardest=0.25),
+    Ground("blocks", share=2, variants=5, easiest=0.03, hardest=0.22),
+    Ground("gaps", share=4, variants=6, easiest=0.05, hardest=0.32),
     Ground("stepping_stones", share=3, variants=6, easiest=0.06, hardest=0.25),
 )
 
@@ -121,7 +120,7 @@ def go2_belief() -> BeliefTask:
     return BeliefTask(
         "go2_belief",
         "belief teacher, then student (Miki et al. 2022): stairs, gaps, stepping stones",
-        steps=20_000_000,
+        steps=22_000_000,
         environment=SightedConfig(
             history_frames=1,
             physics_steps=3,
