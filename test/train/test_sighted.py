@@ -139,8 +139,7 @@ def test_reinforcement_trains_the_teachers_eyes_and_regression_the_students(name
         return {n: p.detach().clone() for n, p in ppo.student.named_parameters()}
 
     before = weights()
-    for batch in ppo._batches(1, ppo._own_samples()):
-        ppo._learn_policy(rollout, batch)
+    MirroredPPO._learn(ppo, rollout)
     assert changed(runner, before) == {"mlp", "privilege_encoder", "distribution"}
     scans = [name for name in before if "privilege_encoder.scan_encoder" in name]
     now = dict(ppo.student.named_parameters())
