@@ -23,6 +23,12 @@ from ts_locomotion.contract import (
 from ts_locomotion.errors import BundleMismatch, ConfigurationError, InvalidInput
 
 CONTRACT_FILE = "contract.yaml"
+SCAN_PORTS: Mapping[str, int] = {
+    "heights": perception.SCAN_SIZE,
+    "valid": perception.SCAN_SIZE,
+    "map_age": 1,
+}
+"""Names and sizes of what a belief.onnx that sees is told of the ground."""
 
 
 class Network:
@@ -102,7 +108,7 @@ def belief_ports(contract: Contract) -> tuple[dict[str, int], dict[str, int]]:
     """Names and sizes of the inputs and outputs of belief.onnx; those of size 0 are absent."""
     inputs = {"observation": observation.size(contract.belief_observation)}
     if contract.exteroception:
-        inputs |= {"heights": perception.SCAN_SIZE, "valid": perception.SCAN_SIZE, "map_age": 1}
+        inputs |= SCAN_PORTS
     inputs["state"] = contract.state_size
     outputs = {
         "belief": contract.belief_size,

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from ts_locomotion import perception, robot
-from ts_locomotion.belief import Scans
 from ts_locomotion.observation import Proprioception
 from ts_locomotion.training import tasks
 from ts_locomotion.training.networks import TeacherStudentActor
@@ -63,13 +62,3 @@ def felt(rng: np.random.Generator, robots: int) -> Proprioception:
         robot.STAND_POSE + rng.normal(scale=0.3, size=(robots, 12)),
         rng.normal(scale=3.0, size=(robots, 12)),
     )
-
-
-def looks(rng: np.random.Generator, robots: int, step: int) -> Scans | None:
-    """What they may see: whole and patchy scans, old ones, and now and then no map at all."""
-    if step % 50 > 45:
-        return None
-    heights = rng.normal(scale=0.2, size=(robots, perception.SCAN_SIZE))
-    valid = rng.random(heights.shape) < (step % 7) / 6
-    heights[rng.random(heights.shape) < 0.01] = np.nan
-    return Scans(heights, valid, rng.uniform(0.0, 5.0, robots))

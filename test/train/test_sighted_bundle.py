@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sighted
 import torch
+from belief import sights
 
 from ts_locomotion import bundle
 from ts_locomotion.belief import network_scans
@@ -56,7 +57,7 @@ def walks_as(model: Bundle, actor: TeacherStudentActor) -> float:
         if step % 97 == 0:
             for part in (state.belief.recurrent, memory):
                 part[1] = 0.0
-        scans = sighted.looks(rng, ROBOTS, step)
+        scans = sights(rng, step, ROBOTS)
         command = rng.uniform(-0.4, 0.4, (ROBOTS, 3))
         output, state = pipeline.step(state, sighted.felt(rng, ROBOTS), command, scans)
         observed = torch.from_numpy(output.believed.observation)
@@ -91,7 +92,7 @@ def test_so_it_does_with_a_recurrent_memory(tmp_path):
 def test_what_is_seen_moves_the_legs(exported):
     pipeline, rng = Pipeline(exported), np.random.default_rng(1)
     state, felt = pipeline.initial_state(ROBOTS), sighted.felt(rng, ROBOTS)
-    command, scans = np.zeros((ROBOTS, 3)), sighted.looks(rng, ROBOTS, 6)
+    command, scans = np.zeros((ROBOTS, 3)), sights(rng, 6, ROBOTS)
     seen, blind = (pipeline.step(state, felt, command, s)[0].policy for s in (scans, None))
     assert np.abs(seen.positions - blind.positions).max() > 1e-4
 

@@ -10,7 +10,7 @@ from ts_locomotion import perception
 from ts_locomotion.belief import network_scans
 from ts_locomotion.perception import ScanPoints
 from ts_locomotion.robot import Array
-from ts_locomotion.simulation import measurement
+from ts_locomotion.simulation import environment, measurement
 from ts_locomotion.simulation.environment import Environment, EnvironmentConfig, Robots
 from ts_locomotion.simulation.height_noise import HeightNoise, HeightNoiseConfig, Sample
 from ts_locomotion.simulation.measurement import Body
@@ -186,13 +186,8 @@ _CHANGING = ("air_time", "wrench", "wrench_time", "scans")
 
 def observation_layout(config: EnvironmentConfig, sees: bool) -> dict[str, tuple[str, ...]]:
     """Names of the terms in each observation group that learners use; scans if they see."""
-    return {
-        "policy": config.policy_terms,
-        "critic": config.policy_terms,
-        "privileged": tuple(PRIVILEGED),
-        **({"scans": ("scans",)} if sees else {}),
-        "history": config.frame_terms,
-    }
+    layout = environment.observation_layout(config) | {"privileged": tuple(PRIVILEGED)}
+    return layout | {"scans": ("scans",)} if sees else layout
 
 
 def scanner(physics: Physics, heights: HeightGrids, robots: slice = slice(None)) -> Sample:

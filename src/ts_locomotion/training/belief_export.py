@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ts_locomotion import observation, perception
+from ts_locomotion import observation
+from ts_locomotion.bundle import SCAN_PORTS
 from ts_locomotion.contract import Contract
 from ts_locomotion.simulation.sighted_environment import PRIVILEGED
 from ts_locomotion.training import belief_student, run
@@ -31,8 +32,7 @@ def describe(
 def graphs_of(task: BeliefTask, student: BeliefStudent) -> tuple[Graph, Graph]:
     """The two networks of a bundle."""
     size = observation.size(task.environment.policy_terms)
-    scans = {"heights": perception.SCAN_SIZE, "valid": perception.SCAN_SIZE, "map_age": 1}
-    seen = scans if student.sight else {}
+    seen = SCAN_PORTS if student.sight else {}
     state = {"state": student.state_size} if student.state_size else {}
     believing = StudentGraph(student) if student.sight else BlindStudentGraph(student)
     return (

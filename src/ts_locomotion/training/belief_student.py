@@ -22,7 +22,7 @@ from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.side_by_side import SideBySide
 from ts_locomotion.training.vector import VectorEnvironment
 
-SENSED = ("policy", "heights", "valid", "map_age")
+SENSED = ("policy", *Senses._fields[1:])
 """Observation groups that are its Senses."""
 GROUPS = (*SENSED, "scans", "privileged")
 BLIND_GROUPS = ("policy", "privileged")

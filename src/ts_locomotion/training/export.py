@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ts_locomotion import bundle, observation, perception
+from ts_locomotion import bundle, observation
 from ts_locomotion.contract import Contract
 from ts_locomotion.errors import LocomotionError
 from ts_locomotion.training import belief_export, deploy_yaml, run, torchscript
@@ -78,10 +78,9 @@ def contract_of(
 def graphs_of(task: Task, actor: TeacherStudentActor) -> tuple[Graph, Graph]:
     """The two networks of a bundle."""
     config = task.environment
-    scans = {"heights": perception.SCAN_SIZE, "valid": perception.SCAN_SIZE, "map_age": 1}
     belief_inputs = {
         "observation": observation.size(config.frame_terms),
-        **(scans if actor.sight else {}),
+        **(bundle.SCAN_PORTS if actor.sight else {}),
         "state": actor.history_encoder.state_size,
     }
     belief = SeeingBeliefGraph(actor) if actor.sight else BeliefGraph(actor)
