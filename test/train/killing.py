@@ -1,31 +1,44 @@
 """Trainings that are killed, and what must not have changed by it."""
 
+import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
+from ts_locomotion.training.tasks import Task
+from ts_locomotion.training.train import train
 
-def in_a_process_killed_during(algorithm: type, update: int, act: Callable[[], object]) -> None:
-    """Do something in a child that is killed in the given update of an algorithm."""
-    child = os.fork()
-    if not child:
-        original, count = algorithm.update, [0]
 
-        def killing(self):
-            count[0] += 1
-            if count[0] == update:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return original(self)
+def in_a_process_killed_during(
+    algorithm: type, update: int, task: Task, seed: int, folder: Path, resume: bool = True
+) -> None:
+    """Train in a process of its own that is killed in the given update of an algorithm.
 
-        algorithm.update = killing
-        try:
-            act()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    A fork would inherit what torch's threads left half done in the tests before.
+    """
+    training = (algorithm, update, task, seed, folder, resume)
+    child = multiprocessing.get_context("spawn").Process(target=_train, args=training)
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+
+
+def _train(
+    algorithm: type, update: int, task: Task, seed: int, folder: Path, resume: bool
+) -> None:
+    original, count = algorithm.update, [0]
+
+    def killing(self):
+        count[0] += 1
+        if count[0] == update:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(self)
+
+    algorithm.update = killing
+    torch.set_num_threads(1)
+    train(task, [], seed, folder, resume=resume)
 
 
 def assert_equal(first: object, second: object, place: str = "") -> None:

@@ -124,13 +124,10 @@ def test_it_is_judged_as_a_blind_one(exported):
 
 
 def test_a_killed_student_ends_as_if_nothing_had_happened(trained, tmp_path):
-    def go_on() -> None:
-        train(task(), [], 3, tmp_path)
-
-    in_a_process_killed_during(Distillation, 2, go_on)
+    in_a_process_killed_during(Distillation, 2, task(), 3, tmp_path)
     student = tmp_path / run.STUDENT / run.CHECKPOINT
     assert checkpoint.load(student)["steps"] == STEPS
-    go_on()
+    train(task(), [], 3, tmp_path)
     whole = trained / run.STUDENT / run.CHECKPOINT
     assert_equal(checkpoint.load(whole), checkpoint.load(student))
 

@@ -29,12 +29,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_training_loses_one_iteration_and_ends_as_if_nothing_had_happened(
     algorithm, file, whole, tmp_path
 ):
-    def go_on() -> None:
-        train(belief.task(3, 3), [], 5, tmp_path)
-
-    in_a_process_killed_during(algorithm, 3, go_on)
+    in_a_process_killed_during(algorithm, 3, belief.task(3, 3), 5, tmp_path)
     assert checkpoint.load(tmp_path / file)["steps"] == 2 * STEPS
-    go_on()
+    train(belief.task(3, 3), [], 5, tmp_path)
     for name in (TEACHER, STUDENT):
         assert_equal(checkpoint.load(whole / name), checkpoint.load(tmp_path / name), name)
 
@@ -49,10 +46,7 @@ def test_the_second_stage_begins_once_and_is_not_trained_again(whole):
 def test_a_fresh_training_discards_teacher_and_student_at_once(tmp_path):
     train(belief.task(1, 1), [], 0, tmp_path)
 
-    def afresh() -> None:
-        train(belief.task(1, 1), [], 0, tmp_path, resume=False)
-
-    in_a_process_killed_during(MirroredPPO, 1, afresh)
+    in_a_process_killed_during(MirroredPPO, 1, belief.task(1, 1), 0, tmp_path, resume=False)
     assert not (tmp_path / TEACHER).exists() and not (tmp_path / STUDENT).exists()
 
 

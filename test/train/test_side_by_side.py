@@ -1,6 +1,7 @@
 """Two pieces of a learner's work at once change nothing of what is learned."""
 
 import threading
+import time
 from pathlib import Path
 
 import belief
@@ -37,14 +38,16 @@ def test_what_fails_beside_is_told():
 
 
 def test_what_is_saved_is_the_cpu_time_of_the_shorter_piece():
-    def work(size: int) -> Tensor:
-        return torch.linalg.inv(torch.eye(size))
+    def work(seconds: float) -> None:
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            pass
 
     cores = SideBySide()
-    cores.run(lambda: work(600), lambda: work(1))
-    little = cores.saved
-    cores.run(lambda: work(600), lambda: work(600))
-    assert 0.0 <= little < cores.saved / 3
+    cores.run(lambda: work(0.2), lambda: None)
+    assert cores.saved < 0.1
+    cores.run(lambda: work(0.2), lambda: work(0.1))
+    assert 0.1 <= cores.saved < 0.2
 
 
 def test_the_estimate_halves_physics_and_leaves_out_what_ran_beside():

@@ -201,15 +201,12 @@ def test_every_history_encoder_learns_beside_eyes(name, encoder, tmp_path):
 def test_a_killed_training_ends_as_if_nothing_had_happened(name, encoder, tmp_path):
     chosen = task(name, f"networks.encoder={encoder}", "save_interval=1")
 
-    def go_on(folder: str = "parts") -> None:
-        train(chosen, [], 3, tmp_path / folder)
-
-    go_on("whole")
-    in_a_process_killed_during(MirroredPPO, 3, go_on)
-    parts = tmp_path / "parts" / run.CHECKPOINT
-    assert checkpoint.load(parts)["steps"] == 2 * 48
-    go_on()
-    assert_equal(checkpoint.load(tmp_path / "whole" / run.CHECKPOINT), checkpoint.load(parts))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(chosen, [], 3, whole)
+    in_a_process_killed_during(MirroredPPO, 3, chosen, 3, parts)
+    assert checkpoint.load(parts / run.CHECKPOINT)["steps"] == 2 * 48
+    train(chosen, [], 3, parts)
+    assert_equal(checkpoint.load(whole / run.CHECKPOINT), checkpoint.load(parts / run.CHECKPOINT))
 
 
 def test_a_training_does_not_open_its_eyes_half_way(tmp_path):
