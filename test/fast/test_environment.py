@@ -74,6 +74,17 @@ def test_an_episode_that_ends_empties_the_history_of_its_robot_alone():
     assert history[[0, 1, 3, 4, 5], :-1].any(axis=(1, 2)).all()
 
 
+@pytest.mark.parametrize(("limit", "falls"), [(0.6, True), (np.inf, False)])
+def test_running_away_from_the_command_is_a_fall_where_a_limit_is_set(limit, falls):
+    environment = Environment(replace(CONFIG, runaway_speed=limit), 0)
+    environment.command[:] = [0.0, 0.4, 0.0]
+    yaw = environment._body.yaw
+    left = np.stack([-np.sin(yaw), np.cos(yaw)], axis=1)
+    speed = np.array([1.3, 1.3, 1.3, 0.6, -1.3, -1.3])
+    environment.physics.base_velocity[:, :2] = speed[:, None] * left
+    assert (environment.step(np.zeros((6, 12))).terminated == (falls & (speed > 1.0))).all()
+
+
 def test_leaving_the_lane_is_a_time_out_and_tipping_over_a_fall():
     environment = Environment(CONFIG, 0)
     on_lane = int(np.flatnonzero(environment.on_lane)[0])

@@ -56,6 +56,8 @@ class EnvironmentConfig:
     episode_time: float = 20.0
     highest_tilt: float = 1.0
     """Beyond it the robot has fallen [rad]."""
+    runaway_speed: float = np.inf
+    """Who is faster than the command, along it, by more than this has fallen, too [m/s]."""
     levels: int = 8
     grounds: tuple[Ground, ...] = (Ground("flat", variants=32),)
     commands: CommandRanges = field(default_factory=CommandRanges)
@@ -236,7 +238,14 @@ class Environment:
 
     def _fell(self) -> NDArray[np.bool_]:
         tilted = self._body.gravity[:, 2] > -np.cos(self.config.highest_tilt)
-        return tilted | (self.physics.base_contacts > 0) | self.physics.diverged()
+        touched = self.physics.base_contacts > 0
+        return tilted | touched | self._runs_away() | self.physics.diverged()
+
+    def _runs_away(self) -> NDArray[np.bool_]:
+        wanted, velocity = self.command[:, :2], self._body.linear_velocity[:, :2]
+        speed = np.linalg.norm(wanted, axis=1)
+        along = (wanted * velocity).sum(axis=1) / np.maximum(speed, 1e-6)
+        return along > speed + self.config.runaway_speed
 
     def _left(self) -> NDArray[np.bool_]:
         x_min, x_max, y_min, y_max = self.bank.bounds[self.physics.assignment].T
