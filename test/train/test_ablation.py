@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from torch.utils.tensorboard import SummaryWriter
 
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError
-from ts_locomotion.training import ablation, ablation_table, run, tasks
+from ts_locomotion.training import ablation, ablation_curves, ablation_table, run, tasks
 from ts_locomotion.training.ablation import compare
 from ts_locomotion.training.ablation_blind import Blind, encoder
 from ts_locomotion.training.ablation_plan import Plan, Variant
@@ -56,6 +57,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 def test_every_cell_leaves_a_bundle_and_its_measures(folder):
     assert bundle.load(folder / "cts__gru_" / "seed1" / "bundle").contract.state_size == 64
     told = json.loads((folder / ablation_table.NUMBERS).read_text())
+    assert (folder / ablation_table.CURVES).read_bytes().startswith(b"\x89PNG")
     row = told["table"]["CTS (GRU)"]
     assert row["learning [CPU ms/iteration]"]["mean"] > 0.0
     assert row["collection [CPU ms/iteration]"]["mean"] > 0.0
@@ -213,3 +215,14 @@ def test_curves_span_interruptions_and_tell_when_a_score_was_reached(tmp_path):
     # From step 21 on errors are below 0.8: the last ten are all of them at step 30.
     assert curves.spent_until("error", 0.75) == pytest.approx(30 * 3.0 / 60)
     assert curves.spent_until("error", 0.1) != curves.spent_until("error", 0.1)
+
+
+def test_curves_of_seeds_are_smoothed_over_the_steps_that_all_of_them_reached():
+    first = {step: float(step) for step in range(5, 105, 5)}
+    second = {step: step + 2.0 for step in range(5, 85, 5)}
+    steps, runs = ablation_curves.together([first, second])
+    assert steps.tolist() == [50, 55, 60, 65, 70, 75, 80]
+    # The mean of the last ten values, five apart, lies 22.5 below the newest.
+    assert runs == pytest.approx(np.array([steps - 22.5, steps - 20.5]))
+    short, values = ablation_curves.together([{5: 1.0, 10: 3.0}])
+    assert short.tolist() == [10] and values.tolist() == [[2.0]]

@@ -13,11 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from ts_locomotion.errors import ConfigurationError, LocomotionError
-from ts_locomotion.training import ablation_belief, ablation_table, checkpoint, run
+from ts_locomotion.training import (
+    ablation_belief,
+    ablation_curves,
+    ablation_table,
+    checkpoint,
+    run,
+)
 from ts_locomotion.training.ablation_belief import Belief
 from ts_locomotion.training.ablation_blind import Blind
 from ts_locomotion.training.ablation_plan import Group, Plan, Variant
 from ts_locomotion.training.ablation_table import Result
+from ts_locomotion.training.learning_curves import Curves
 from ts_locomotion.training.overrides import as_plain, override
 from ts_locomotion.training.tasks import AnyTask
 
@@ -33,11 +40,14 @@ def compare(group: Group, variants: Sequence[Variant], plan: Plan, folder: Path)
     _check(group, variants, plan)
     about = _about(group, plan)
     results: list[Result] = []
+    trained: dict[str, list[Curves]] = {}
     for seed in plan.seeds:
         for variant in variants:
             place = folder / _folder_name(variant.name) / f"seed{seed}"
             results.append(_cell(group, variant, plan, seed, place))
             ablation_table.write(results, folder, about)
+            trained.setdefault(variant.name, []).append(group.curves(place))
+            ablation_curves.draw(trained, group.curve, folder / ablation_table.CURVES)
     return results
 
 

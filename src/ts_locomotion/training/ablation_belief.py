@@ -57,6 +57,7 @@ class Belief:
     teacher: Path = TEACHER
     name: str = "belief"
     trials: tuple[Trial, ...] = tuple(trial for trial in TRIALS if trial.name in NEEDS_EYES)
+    curve: str = "loss/behaviour"
 
     @property
     def variants(self) -> Sequence[Variant]:
@@ -95,7 +96,7 @@ class Belief:
         """Walking and seeing, what was learned, and time."""
         judged = publish(place, place / "bundle", plan.robots, plan.trials, looks=LOOKS)
         cells = [cell for cell in judged if isinstance(cell, SeeingCell)]
-        curves = Curves(place / run.STUDENT)
+        curves = self.curves(place)
         return {
             **_overall(cells),
             **{f"{name} loss": curves.last(f"loss/{name}") for name in ("behaviour", *DECODED)},
@@ -103,6 +104,10 @@ class Belief:
             "CPU minutes to imitate": curves.spent_until("loss/behaviour", IMITATES),
             **{f"success, {c.terrain} {c.height_m:g} m, {c.regime}": c.success for c in cells},
         }
+
+    def curves(self, place: Path) -> Curves:
+        """Of the student."""
+        return Curves(place / run.STUDENT)
 
     def _task(self) -> BeliefTask:
         """The teacher's task, with the student that ts-train would train for it today."""

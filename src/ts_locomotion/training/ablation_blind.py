@@ -14,7 +14,7 @@ from ts_locomotion.training.publish import publish
 from ts_locomotion.training.tasks import AnyTask
 from ts_locomotion.training.train import train
 
-WALKS = 0.15
+WALKS = 0.2
 """Mean |v_x error| of the training robots [m/s] below which a policy counts as walking."""
 
 
@@ -41,6 +41,7 @@ class Blind:
     name: str = "blind"
     trials: tuple[Trial, ...] = TRIALS
     variants: Sequence[Variant] = VARIANTS
+    curve: str = "walk/error_x"
 
     def about(self) -> Mapping[str, Any]:
         """Nothing more."""
@@ -58,7 +59,7 @@ class Blind:
         """Walking, the encoder's guesses, and time."""
         judged = publish(place, place / "bundle", plan.robots, plan.trials)
         cells = [cell for cell in judged if isinstance(cell, Cell)]
-        curves = Curves(place)
+        curves = self.curves(place)
         return {
             "velocity error [m/s]": mean([cell.error_x for cell in cells]),
             **{f"success, {cell.trial}": cell.success for cell in cells},
@@ -66,3 +67,7 @@ class Blind:
             **spent(curves),
             "CPU minutes to walk": curves.spent_until("walk/error_x", WALKS),
         }
+
+    def curves(self, place: Path) -> Curves:
+        """Of the one stage that there is."""
+        return Curves(place)

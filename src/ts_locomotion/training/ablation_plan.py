@@ -53,6 +53,11 @@ class Group(Protocol):
         """All that there are."""
         ...
 
+    @property
+    def curve(self) -> str:
+        """Name of what is drawn along the training; less of it is better."""
+        ...
+
     def about(self) -> Mapping[str, Any]:
         """What else the page should tell."""
         ...
@@ -67,6 +72,10 @@ class Group(Protocol):
 
     def measure(self, place: Path, plan: Plan) -> dict[str, float]:
         """What the table tells of a finished training, by name; nan where there is nothing."""
+        ...
+
+    def curves(self, place: Path) -> Curves:
+        """What the training that is compared noted of itself."""
         ...
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 matplotlib.use("Agg")
 
 NUMBERS, PAGE, PICTURE = "ablation.json", "ablation.md", "ablation.png"
+CURVES = "curves.png"
 STUDENT_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """97.5 % quantiles of Student's t distribution with 1 to 9 degrees of freedom (NIST/SEMATECH
 e-Handbook of Statistical Methods, table 1.3.6.7.2)."""
@@ -94,7 +95,8 @@ def page(table: Mapping[str, Mapping[str, Estimate]], about: Mapping[str, Any]) 
     for measure in _measures(table):
         cells = [_text(row.get(measure), most) for row in table.values()]
         lines.append(f"| {measure} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"![the same as bars]({PICTURE})", ""])
+    pictures = (f"![the same as bars]({PICTURE})", f"![along the training]({CURVES})")
+    return "\n".join([*lines, "", *pictures, ""])
 
 
 def draw(table: Mapping[str, Mapping[str, Estimate]], path: Path) -> None:

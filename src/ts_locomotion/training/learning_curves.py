@@ -15,12 +15,19 @@ class Curves:
         self._events = EventAccumulator(str(folder), {SCALARS: 0})
         self._events.Reload()
 
-    def values(self, name: str) -> list[float]:
-        """A curve; empty where there is none. A step that was trained again counts once."""
+    def points(self, name: str) -> dict[int, float]:
+        """A curve by environment step; empty where there is none.
+
+        A step that was trained again counts once.
+        """
         if name not in self._events.Tags()[SCALARS]:
-            return []
+            return {}
         by_step = {event.step: event.value for event in self._events.Scalars(name)}
-        return [by_step[step] for step in sorted(by_step)]
+        return {step: by_step[step] for step in sorted(by_step)}
+
+    def values(self, name: str) -> list[float]:
+        """A curve, in order."""
+        return list(self.points(name).values())
 
     def last(self, name: str) -> float:
         """Where a curve ends; nan where there is none."""
