@@ -25,9 +25,6 @@ from ts_locomotion.training.train import STUDENT_SETTINGS, prepare, teach
 TEACHER = Path("models/go2_belief")
 LOOKS = ("clean", "nominal", "noisy")
 """Perceptions under which students are judged."""
-IMITATES = 0.15
-"""Behaviour loss below which a student counts as imitating its teacher: squared error of an
-action, summed over the joints."""
 NEEDS_EYES = (
     *("flat 0.6 m/s", "stairs up 15 cm", "stairs up 20 cm", "stairs down 15 cm"),
     *("stairs down 20 cm", "grid steps 15 cm", "blocks 15 cm", "gaps 15 cm", "gaps 25 cm"),
@@ -101,7 +98,6 @@ class Belief:
             **_overall(cells),
             **{f"{name} loss": curves.last(f"loss/{name}") for name in ("behaviour", *DECODED)},
             **spent(curves),
-            "CPU minutes to imitate": curves.spent_until("loss/behaviour", IMITATES),
             **{f"success, {c.terrain} {c.height_m:g} m, {c.regime}": c.success for c in cells},
         }
 
