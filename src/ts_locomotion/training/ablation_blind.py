@@ -65,7 +65,7 @@ class Blind:
             **{f"success, {cell.trial}": cell.success for cell in cells},
             "encoder loss": curves.last("loss/encoder"),
             **spent(curves),
-            "CPU minutes to walk": curves.spent_until("walk/error_x", WALKS),
+            "CPU minutes to walk": curves.spent_until(self.curve, WALKS),
         }
 
     def curves(self, place: Path) -> Curves:

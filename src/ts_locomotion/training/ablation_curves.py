@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ts_locomotion.training.learning_curves import ITERATIONS, Curves
-
-matplotlib.use("Agg")
 
 
 def draw(trained: Mapping[str, Sequence[Curves]], name: str, path: Path) -> None:
@@ -20,12 +17,11 @@ def draw(trained: Mapping[str, Sequence[Curves]], name: str, path: Path) -> None
     """
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    noted = {variant: [c.points(name) for c in seeds] for variant, seeds in trained.items()}
-    for variant, points in noted.items():
-        known = [curve for curve in points if curve]
-        if not known:
+    for variant, seeds in trained.items():
+        noted = [points for curves in seeds if (points := curves.points(name))]
+        if not noted:
             continue
-        steps, runs = together(known)
+        steps, runs = together(noted)
         (line,) = axes.plot(steps / 1e6, runs.mean(axis=0), label=f"{variant} (n = {len(runs)})")
         axes.fill_between(
             steps / 1e6,
@@ -47,7 +43,7 @@ def together(curves: Sequence[Mapping[int, float]]) -> tuple[NDArray, NDArray]:
     """Steps (T,) that all runs reached, and the curves (runs, T) smoothed up to there."""
     length = min(len(curve) for curve in curves)
     window = min(ITERATIONS, length)
-    values = np.array([list(curve.values())[:length] for curve in curves])
-    sums = np.pad(values, ((0, 0), (1, 0))).cumsum(axis=1)
-    smooth = (sums[:, window:] - sums[:, :-window]) / window
-    return np.array(list(curves[0])[:length])[window - 1 :], smooth
+    values = [list(curve.values())[:length] for curve in curves]
+    mean = np.full(window, 1.0 / window)
+    smooth = np.array([np.convolve(run, mean, "valid") for run in values])
+    return np.array(list(curves[0])[window - 1 : length]), smooth
