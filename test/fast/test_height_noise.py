@@ -18,7 +18,9 @@ from ts_locomotion.simulation.height_noise import (
     HeightNoiseConfig,
     Regime,
     Sight,
+    View,
 )
+from ts_locomotion.simulation.map_sensor import MapOptions
 
 STEP = 0.02
 COUNT = 400
@@ -33,14 +35,22 @@ TERMS = {
 }
 
 
-def level(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
-    """Flat ground."""
-    return np.zeros(np.broadcast_shapes(dx.shape, dy.shape, SHAPE), np.float32)
+AHEAD, LEFTWARD = perception.scan_offsets().T.astype(np.float32)
 
 
-def ramp(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
-    """Ground that rises by a metre per metre along x: heights tell displacements."""
-    return level(dx, dy) + dx
+def standing_at(walked: float, slope: float, rise: float = 0.0) -> View:
+    """Robots whose feet are below their base, which has walked along x on a ramp."""
+    x = np.broadcast_to(walked + AHEAD, SHAPE)
+
+    def scans(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(slope * (walked + dx) + rise + 0.0 * dy, SHAPE).astype(np.float32)
+
+    return View(np.full((COUNT, 2), [walked, 0.0]), x, np.broadcast_to(LEFTWARD, SHAPE), scans)
+
+
+LEVEL = standing_at(0.0, 0.0)
+RAMP = standing_at(0.0, 1.0)
+"""Ground that rises by a metre per metre along x: heights tell displacements."""
 
 
 def begun(config: HeightNoiseConfig, seed: int = 0) -> tuple[HeightNoise, np.random.Generator]:
@@ -49,13 +59,14 @@ def begun(config: HeightNoiseConfig, seed: int = 0) -> tuple[HeightNoise, np.ran
     return noise, rng
 
 
-def looked(config: HeightNoiseConfig, steps: int = 1, ground=level, factor: float = 1.0):
+def looked(config: HeightNoiseConfig, steps: int = 1, ground=LEVEL, factor: float = 1.0):
     """Heights (T, B, F, P) over some steps, whether they are valid (T, B, F * P) and ages."""
     noise = HeightNoise(config, COUNT)
     noise.factor = factor
     rng = np.random.default_rng(0)
     noise.begin(np.arange(COUNT), rng)
-    scans = [noise.look(ground, STEP, rng) for _ in range(steps)]
+    views = [ground] * steps if isinstance(ground, View) else ground
+    scans = [noise.look(view, STEP, rng) for view in views]
     heights = np.array([scan.heights for scan in scans]).reshape(steps, *SHAPE)
     return heights, np.array([s.valid for s in scans]), np.array([s.map_age for s in scans])
 
@@ -65,7 +76,7 @@ def with_regime(**strengths: float) -> HeightNoiseConfig:
 
 
 def test_without_noise_the_truth_is_seen_at_once_and_whole():
-    heights, valid, age = looked(PERFECT, 3, ramp)
+    heights, valid, age = looked(PERFECT, 3, RAMP)
     assert not heights.any() and valid.all() and not age.any()
 
 
@@ -90,7 +101,7 @@ def test_points_differ_within_a_foot_feet_share_a_shift_and_episodes_keep_one():
 def test_horizontal_terms_move_the_points_and_not_the_heights():
     for strengths in ({"point_xy": 0.03}, {"foot_xy": 0.03}):
         assert not looked(with_regime(**strengths))[0].any()
-        assert looked(with_regime(**strengths), 1, ramp)[0].std() == pytest.approx(0.03, rel=0.08)
+        assert looked(with_regime(**strengths), 1, RAMP)[0].std() == pytest.approx(0.03, rel=0.08)
 
 
 def test_outliers_are_as_rare_and_as_far_off_as_asked():
@@ -117,9 +128,13 @@ def test_regimes_come_in_their_shares_and_change_in_mid_episode():
     config = replace(PERFECT, regimes=GO2, change_interval=(0.1, 0.2))
     noise, rng = begun(config)
     before = noise.regime.copy()
-    assert np.bincount(before, minlength=3) / COUNT == pytest.approx([0.6, 0.3, 0.1], abs=0.08)
+    shares = [regime.share for regime in GO2]
+    # Four standard deviations of a share of one half.
+    tolerance = 4 * 0.5 / np.sqrt(COUNT)
+    assert np.bincount(before, minlength=3) / COUNT == pytest.approx(shares, abs=tolerance)
+    assert shares == [0.7, 0.2, 0.1]
     for _ in range(11):
-        noise.look(level, STEP, rng)
+        noise.look(LEVEL, STEP, rng)
     assert 0.3 < (noise.regime != before).mean() < 0.9
 
 
@@ -142,7 +157,7 @@ def test_patches_that_the_map_lacks_are_not_valid():
     assert (~half).mean() == pytest.approx(0.5, abs=0.03)
 
 
-def test_a_late_map_is_held_and_its_age_grows_until_it_is_renewed():
+def test_a_late_map_keeps_its_errors_and_its_age_grows_until_it_is_renewed():
     config = replace(
         with_regime(**TERMS["point_z"]), sight=Sight(0, 0, 1, 0, 0), late_time=(0.1, 0.1)
     )
@@ -152,10 +167,31 @@ def test_a_late_map_is_held_and_its_age_grows_until_it_is_renewed():
     assert np.array_equal(renewed, age[1:] == 0.0) and renewed.sum(axis=0).max() == 2
 
 
-def test_a_frozen_map_never_changes_and_grows_old():
-    heights, valid, age = looked(PERCEPTIONS["frozen"], 150, ramp)
-    assert (heights == heights[0]).all() and valid.all()
-    assert age[-1] == pytest.approx(149 * STEP)
+def walking(steps: int) -> list[View]:
+    """Up the ramp at a metre per second."""
+    return [standing_at(STEP * step, 1.0) for step in range(steps)]
+
+
+def test_a_frozen_map_stays_in_the_world_and_grows_old():
+    config = replace(with_regime(**TERMS["point_z"]), sight=Sight(0, 0, 0, 1, 0))
+    heights, valid, age = looked(replace(config, change_interval=(9.0, 9.0)), 50, walking(50))
+    assert valid.all()
+    errors = heights - STEP * np.arange(50)[:, None, None, None]
+    np.testing.assert_allclose(errors, np.broadcast_to(errors[0], errors.shape), atol=1e-6)
+    assert errors[0].std() == pytest.approx(0.05, rel=0.05)
+    assert age[-1] == pytest.approx(49 * STEP)
+
+
+def test_who_leaves_a_frozen_map_sees_nothing_beyond_its_border():
+    config = replace(PERFECT, sight=Sight(0, 0, 0, 1, 0), change_interval=(9.0, 9.0))
+    steps = round((MapOptions.length / 2 + 1.0) / STEP)
+    _, valid, _ = looked(config, steps, walking(steps))
+    foot = valid[:, 0, : len(AHEAD)]
+    walked = STEP * np.arange(steps)[:, None]
+    inside = walked + AHEAD <= MapOptions.length / 2
+    near_border = np.abs(walked + AHEAD - MapOptions.length / 2) < 1e-3
+    assert np.array_equal(foot | near_border, inside | near_border)
+    assert not foot[-1].any()
 
 
 def test_a_blank_map_knows_nothing_and_is_absent_for_half_of_the_robots():
@@ -176,14 +212,14 @@ def test_a_blackout_leaves_nothing_or_what_was_seen_last_until_the_episode_ends(
     config = replace(PERFECT, blackout_share=1.0, blackout_time=(0.05, 0.2))
     noise, rng = begun(replace(config, regimes=(replace(NONE, point_z=0.05),)))
     for _ in range(12):
-        last = noise.look(level, STEP, rng)
-    after = [noise.look(level, STEP, rng) for _ in range(400)][-1]
+        last = noise.look(LEVEL, STEP, rng)
+    after = [noise.look(LEVEL, STEP, rng) for _ in range(400)][-1]
     blind = ~after.valid.any(axis=1)
     assert blind.mean() == pytest.approx(0.5, abs=0.1)
     assert np.array_equal(after.heights, last.heights)
     assert (after.map_age[blind] == MAP_AGE_CEILING).all() and after.map_age[~blind].min() > 7.9
     noise.begin(np.arange(COUNT), rng)
-    again = noise.look(level, STEP, rng)
+    again = noise.look(LEVEL, STEP, rng)
     assert again.valid.all() and not again.map_age.any()
 
 
@@ -203,22 +239,22 @@ def test_equal_generators_give_equal_scans_and_others_do_not():
     config = HeightNoiseConfig()
     (one, rng_one), (two, rng_two), (other, rng_other) = (begun(config, s) for s in (4, 4, 5))
     for _ in range(20):
-        seen = one.look(ramp, STEP, rng_one)
-        assert scans_equal(seen, two.look(ramp, STEP, rng_two))
-        assert not scans_equal(seen, other.look(ramp, STEP, rng_other))
+        seen = one.look(RAMP, STEP, rng_one)
+        assert scans_equal(seen, two.look(RAMP, STEP, rng_two))
+        assert not scans_equal(seen, other.look(RAMP, STEP, rng_other))
 
 
 def test_a_restored_noise_goes_on_as_if_it_had_never_stopped():
     noise, rng = begun(HeightNoiseConfig(blackout_time=(0.1, 0.4)))
     noise.factor = 0.3
     for _ in range(5):
-        noise.look(ramp, STEP, rng)
+        noise.look(RAMP, STEP, rng)
     copy = HeightNoise(noise.config, COUNT)
     copy.restore(noise.state())
     same = np.random.default_rng()
     same.bit_generator.state = rng.bit_generator.state
     for _ in range(30):
-        assert scans_equal(noise.look(ramp, STEP, rng), copy.look(ramp, STEP, same))
+        assert scans_equal(noise.look(RAMP, STEP, rng), copy.look(RAMP, STEP, same))
 
 
 def test_shares_that_make_no_sense_are_refused():
@@ -226,13 +262,9 @@ def test_shares_that_make_no_sense_are_refused():
         HeightNoise(replace(PERFECT, regimes=(replace(NOMINAL, share=-1.0),)), COUNT)
 
 
-def test_between_two_maps_what_is_seen_is_true_though_the_age_grows():
-    steps = iter(range(11))
-
-    def rising(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
-        return level(dx, dy) + 0.01 * next(steps)
-
+def test_between_two_maps_the_ground_is_followed_though_the_age_grows():
+    rising = [standing_at(0.0, 0.0, 0.01 * step) for step in range(11)]
     heights, valid, age = looked(replace(PERFECT, map_period=0.1), 11, rising)
     assert valid.all()
     np.testing.assert_allclose(heights[:, 0, 0, 0], 0.01 * np.arange(11), atol=1e-6)
-    np.testing.assert_allclose(age[:, 0], STEP * np.array([1, 2, 3, 4, 0] * 2 + [1]), atol=1e-9)
+    np.testing.assert_allclose(age[:, 0], STEP * np.array([0, 1, 2, 3, 4] * 2 + [0]), atol=1e-9)

@@ -20,7 +20,7 @@ from ts_locomotion.simulation.robot_simulator import (
     RobotOptions,
     RobotSimulator,
 )
-from ts_locomotion.simulation.sighted_environment import sampler
+from ts_locomotion.simulation.sighted_environment import view_at
 from ts_locomotion.simulation.terrain import HeightGrids, Terrain
 from ts_locomotion.ticks import CONTROL_PERIOD
 from ts_locomotion.training.walkers import Answer, BundleWalker
@@ -47,11 +47,10 @@ class Eyes:
 
     def look(self, motion: BaseMotion, joint_positions: Array) -> Scans:
         """What is seen now, a control period after the last look."""
-        points = perception.scan_points(
-            motion.position[None], motion.orientation[None], joint_positions[None]
-        )
-        sample = sampler(points, self._heights, ROBOT[:, None, None])
-        return self._noise.look(sample, CONTROL_PERIOD, self._rng)
+        base = motion.position[None]
+        points = perception.scan_points(base, motion.orientation[None], joint_positions[None])
+        seen = view_at(base, points, self._heights, ROBOT[:, None, None])
+        return self._noise.look(seen, CONTROL_PERIOD, self._rng)
 
 
 class Player:

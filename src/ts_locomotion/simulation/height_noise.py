@@ -4,10 +4,14 @@ Noise after Miki et al. 2022 (supplement S8): three regimes with terms per point
 episode, outliers, and a change of regime in mid-episode. Beyond the paper: drift, patches that the
 map does not know, maps that are renewed late or never again, no map at all, and blackouts that
 last until the episode ends.
+
+A map stays where it was made while the feet walk on, as perception.py reads it: an old one is as
+good as a new one up to its border, but for what the odometry has drifted since.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +20,19 @@ from ts_locomotion import perception
 from ts_locomotion.belief import MAP_AGE_CEILING, Scans
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.robot import Array
+from ts_locomotion.simulation.map_sensor import MapOptions
 
 Robots = NDArray[np.integer]
-Sample = Callable[[Array, Array], Array]
-"""Scans (B, F, P) of points displaced by x and y [m], which broadcast to that shape."""
+
+
+class View(NamedTuple):
+    """The true ground around the feet of B robots at one moment."""
+
+    base: Array  # (B, 2) x and y of the base in the world [m]
+    x: Array  # (B, F, P) of the scan points in the world [m]
+    y: Array
+    scans: Callable[[Array, Array], Array]
+    """Heights (B, F, P) at the points displaced by x and y [m], which broadcast to that shape."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +77,12 @@ class HeightNoiseConfig:
     """Time between two draws of regime and sight [s]."""
     drift: float = 0.01
     """Standard deviation of the speed at which lasting offsets grow [m/s]."""
-    late_time: tuple[float, float] = (0.1, 0.6)
+    late_time: tuple[float, float] = (0.1, 1.0)
     """Time between two maps when they are late [s]."""
     map_period: float = 0.0
-    """Time between two maps when all is well: what is seen is true, and yet up to so old [s]."""
+    """Time between two maps when all is well [s]."""
+    map_length: float = MapOptions.length
+    """Side of the square around the robot that a map covers [m]."""
     lost_share: tuple[float, float] = (0.0, 0.4)
     """Share of points lost at random in a patchy map, beside a whole side of it."""
     side: tuple[float, float] = (-0.2, 0.4)
@@ -122,22 +137,23 @@ class HeightNoise:
         self.drift = np.zeros((count, 4, 3), dtype=np.float32)
         self.hold = np.zeros(count)
         self.age = np.zeros(count)
-        self.since_map = np.zeros(count)
+        self.centre = np.zeros((count, 2))
         self.blank = np.zeros(count, dtype=bool)
         self.lost = np.zeros(shape, dtype=bool)
-        self.held = np.zeros(shape, dtype=np.float32)
+        self.errors = np.zeros((3, *shape), dtype=np.float32)
+        self.covered = np.zeros(shape, dtype=bool)
+        self.heights = np.zeros(shape, dtype=np.float32)
 
     def begin(self, robots: Robots, rng: np.random.Generator) -> None:
         """New episodes for robots (n,): new regimes, new offsets, no map yet."""
         config, number = self.config, len(robots)
         self.age[robots] = np.inf
-        self.since_map[robots] = 0.0
         self._change(robots, rng)
         happens = rng.random(number) < config.blackout_share
         when = rng.uniform(*config.blackout_time, number)
         self.blackout_time[robots] = np.where(happens, when, np.inf)
 
-    def look(self, sample: Sample, step_time: float, rng: np.random.Generator) -> Scans:
+    def look(self, view: View, step_time: float, rng: np.random.Generator) -> Scans:
         """What all robots see after a control step."""
         self.change_time -= step_time
         due = np.flatnonzero(self.change_time <= 0.0)
@@ -149,20 +165,16 @@ class HeightNoise:
             self._black_out(gone, rng)
         self.offset += self.drift * np.float32(step_time)
         self.age += step_time
-        self.since_map += step_time
-        self.since_map[self.since_map >= self.config.map_period] = 0.0
-        renewed = self.age >= self.hold
-        self.age[renewed] = 0.0
-        self.held = np.where(renewed[:, None, None], self._measure(sample, rng), self.held)
+        self._renew(np.flatnonzero(self.age >= self.hold), view, rng)
+        self._read(view)
         return self.scans()
 
     def scans(self) -> Scans:
         """What all robots saw last."""
         count = len(self.age)
-        age = np.maximum(self.age, self.since_map)
-        age = np.where(self.blank & np.isinf(self.hold), MAP_AGE_CEILING, age)
-        valid = ~(self.lost | self.blank[:, None, None])
-        return Scans(self.held.reshape(count, -1), valid.reshape(count, -1), age)
+        age = np.where(self.blank & np.isinf(self.hold), MAP_AGE_CEILING, self.age)
+        valid = self.covered & ~(self.lost | self.blank[:, None, None])
+        return Scans(self.heights.reshape(count, -1), valid.reshape(count, -1), age)
 
     def state(self) -> dict[str, Array]:
         """Everything that changes, as arrays."""
@@ -174,22 +186,28 @@ class HeightNoise:
             setattr(self, name, np.array(state[name]))
         self.factor = float(self.factor)
 
-    def _measure(self, sample: Sample, rng: np.random.Generator) -> Array:
-        """Scans with noise. Shape (B, F, P)."""
-        shape = self.held.shape
-        strengths = self._current().T[..., None, None]  # one (B, 1, 1) per strength
+    def _renew(self, robots: Robots, view: View, rng: np.random.Generator) -> None:
+        """New maps for robots (n,), each around its robot and with errors of its own."""
+        self.age[robots] = 0.0
+        self.centre[robots] = view.base[robots]
+        shape = (len(robots), *self.heights.shape[1:])
+        strengths = self._current()[robots].T[..., None, None]  # one (n, 1, 1) per strength
         point_xy, point_z, foot_xy, foot_z, outlier, outlier_share = strengths[:6]
         x, y, z = rng.standard_normal((3, *shape), dtype=np.float32)
         foot = rng.standard_normal((3, *shape[:2], 1), dtype=np.float32)
-        offset = self.offset[..., None]
-        heights = sample(
-            point_xy * x + foot_xy * foot[0] + offset[:, :, 0],
-            point_xy * y + foot_xy * foot[1] + offset[:, :, 1],
-        )
-        heights = heights + point_z * z + foot_z * foot[2] + offset[:, :, 2]
         is_outlier = rng.random(shape, dtype=np.float32) < outlier_share
+        self.errors[0, robots] = point_xy * x + foot_xy * foot[0]
+        self.errors[1, robots] = point_xy * y + foot_xy * foot[1]
         # x is used once more: where a point lies and how far it is off are not told apart.
-        return (heights + is_outlier * outlier * x).astype(np.float32)
+        self.errors[2, robots] = point_z * z + foot_z * foot[2] + is_outlier * outlier * x
+
+    def _read(self, view: View) -> None:
+        """Read the maps below the feet, wherever these are now."""
+        x, y, z = self.errors + np.moveaxis(self.offset, 2, 0)[..., None]
+        self.heights = (view.scans(x, y) + z).astype(np.float32)
+        centre_x, centre_y = self.centre.T[..., None, None]
+        reach = self.config.map_length / 2
+        self.covered = (abs(view.x - centre_x) <= reach) & (abs(view.y - centre_y) <= reach)
 
     def _current(self) -> Array:
         """Strengths of the robots' regimes under the curriculum. Shape (B, strengths)."""
@@ -218,7 +236,7 @@ class HeightNoise:
         self.blank[robots] = blank
         # Half of the blank maps are there but know nothing; the others are absent.
         absent = blank & (rng.random(number) < 0.5)
-        hold = np.where(late, rng.uniform(*config.late_time, number), 0.0)
+        hold = np.where(late, rng.uniform(*config.late_time, number), config.map_period)
         self.hold[robots] = np.where(frozen | absent, np.inf, hold)
 
     def _black_out(self, robots: Robots, rng: np.random.Generator) -> None:
@@ -228,7 +246,7 @@ class HeightNoise:
 
     def _patches(self, number: int, rng: np.random.Generator) -> NDArray[np.bool_]:
         """Points that n patchy maps lack: one side of all feet and some at random. (n, F, P)"""
-        config, shape = self.config, self.held.shape[1:]
+        config, shape = self.config, self.heights.shape[1:]
         angle = rng.uniform(-np.pi, np.pi, number)
         towards = np.stack([np.cos(angle), np.sin(angle)])
         side = perception.scan_offsets() @ towards > rng.uniform(*config.side, number)  # (P, n)
@@ -242,7 +260,7 @@ _STRENGTHS = (
 )
 _CHANGING = (
     *("regime", "change_time", "blackout_time", "offset", "drift", "hold", "age"),
-    *("since_map", "blank", "lost", "held", "factor"),
+    *("centre", "blank", "lost", "errors", "covered", "heights", "factor"),
 )
 
 
@@ -267,8 +285,10 @@ PERCEPTIONS: Mapping[str, HeightNoiseConfig] = {
     "nominal": _only(NOMINAL, drift=0.01),
     "offset": _only(OFFSET, drift=0.01),
     "noisy": _only(NOISY, drift=0.01),
-    "delayed": replace(_only(NOMINAL, Sight(0, 0, 1, 0, 0)), late_time=(0.3, 0.3)),
-    "frozen": replace(_only(NOMINAL, Sight(0, 0, 0, 1, 0)), change_interval=(1e9, 1e9)),
+    "delayed": replace(_only(NOMINAL, Sight(0, 0, 1, 0, 0), drift=0.01), late_time=(0.3, 0.3)),
+    "frozen": replace(
+        _only(NOMINAL, Sight(0, 0, 0, 1, 0), drift=0.01), change_interval=(1e9, 1e9)
+    ),
     "half-missing": replace(
         _only(NOMINAL, Sight(0, 1, 0, 0, 0)), side=(0.0, 0.0), lost_share=(0.0, 0.0)
     ),

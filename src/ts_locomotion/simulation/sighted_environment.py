@@ -12,7 +12,7 @@ from ts_locomotion.perception import ScanPoints
 from ts_locomotion.robot import Array
 from ts_locomotion.simulation import environment, measurement
 from ts_locomotion.simulation.environment import Environment, EnvironmentConfig, Robots
-from ts_locomotion.simulation.height_noise import HeightNoise, HeightNoiseConfig, Sample
+from ts_locomotion.simulation.height_noise import HeightNoise, HeightNoiseConfig, View
 from ts_locomotion.simulation.measurement import Body
 from ts_locomotion.simulation.physics import Physics
 from ts_locomotion.simulation.rewards import Motion
@@ -158,11 +158,11 @@ class SightedEnvironment(Environment):
 
     def _see(self) -> None:
         """Take the scans of this moment, true and as a robot would see them."""
-        sample = scanner(self.physics, self.bank.heights)
-        self.scans = sample(NOWHERE, NOWHERE).reshape(self.count, -1)
+        seen = view(self.physics, self.bank.heights)
+        self.scans = seen.scans(NOWHERE, NOWHERE).reshape(self.count, -1)
         self.scans[self._blind] = 0.0
         if self.noise:
-            self.noise.look(sample, self.step_time, self.rng)
+            self.noise.look(seen, self.step_time, self.rng)
 
     def _motion(self) -> Motion:
         """A hole beneath a foot is neither a height to keep nor one to lift the foot from."""
@@ -190,30 +190,31 @@ def observation_layout(config: EnvironmentConfig, sees: bool) -> dict[str, tuple
     return layout | {"scans": ("scans",)} if sees else layout
 
 
-def scanner(physics: Physics, heights: HeightGrids, robots: slice = slice(None)) -> Sample:
-    """The true foot scans of the robots at this moment, at points that may be displaced."""
+def view(physics: Physics, heights: HeightGrids, robots: slice = slice(None)) -> View:
+    """The ground around the feet of the robots at this moment."""
+    position = physics.base_position[robots]
     points = perception.scan_points(
-        physics.base_position[robots],
-        physics.orientation[robots],
-        physics.joint_positions[robots],
+        position, physics.orientation[robots], physics.joint_positions[robots]
     )
-    return sampler(points, heights, physics.assignment[robots, None, None])
+    return view_at(position, points, heights, physics.assignment[robots, None, None])
 
 
-def sampler(points: ScanPoints, heights: HeightGrids, terrain: NDArray[np.integer]) -> Sample:
-    """The true heights at scan points (B, F, P), each robot's on its terrain (B, 1, 1)."""
+def view_at(
+    base: Array, points: ScanPoints, heights: HeightGrids, terrain: NDArray[np.integer]
+) -> View:
+    """The ground at scan points (B, F, P); base (B, 3), terrain (B, 1, 1) of each robot."""
     x, y = points.x.astype(np.float32), points.y.astype(np.float32)
     foot = points.foot_height.astype(np.float32)[..., None]
 
-    def sample(displaced_x: Array, displaced_y: Array) -> Array:
+    def scans(displaced_x: Array, displaced_y: Array) -> Array:
         return heights.at(terrain, x + displaced_x, y + displaced_y) - foot
 
-    return sample
+    return View(base[:, :2], x, y, scans)
 
 
 def true_scans(physics: Physics, heights: HeightGrids) -> Array:
     """The foot scans of all robots without any noise [m]. Shape (B, F * P)."""
-    return scanner(physics, heights)(NOWHERE, NOWHERE).reshape(physics.count, -1)
+    return view(physics, heights).scans(NOWHERE, NOWHERE).reshape(physics.count, -1)
 
 
 def privileged(physics: Physics, body: Body, friction: Array, air_time: Array) -> Array:

@@ -15,7 +15,7 @@ from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.robot import Array
 from ts_locomotion.simulation import scene
 from ts_locomotion.simulation.height_noise import PERCEPTIONS, HeightNoise, HeightNoiseConfig
-from ts_locomotion.simulation.sighted_environment import scanner, true_scans
+from ts_locomotion.simulation.sighted_environment import true_scans, view
 from ts_locomotion.simulation.terrain import HeightGrids
 from ts_locomotion.training.course import Cell, Course, Trial
 from ts_locomotion.training.walkers import Answer, Walker
@@ -128,8 +128,8 @@ class _Eyes:
         count, parts = self._course.terrain_count, []
         for repeat, noise in enumerate(self._noises):
             robots = slice(repeat * count, (repeat + 1) * count)
-            sample = scanner(self._course.physics, self._heights, robots)
-            parts.append(noise.look(sample, self._course.step_time, self._rng))
+            seen = view(self._course.physics, self._heights, robots)
+            parts.append(noise.look(seen, self._course.step_time, self._rng))
         return Scans(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def _noise(self, look: Perception) -> HeightNoise:
