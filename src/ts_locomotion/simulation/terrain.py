@@ -153,6 +153,7 @@ class Kind(NamedTuple):
     start_level: Callable[[float, Stream], float]
     """Level of the starting platform for a size [m] in training or evaluation."""
     meaning: str
+    """Of its size."""
 
 
 def _on_ground(_size: float, _stream: Stream) -> float:
@@ -306,7 +307,7 @@ def _resolve_size(name: str, kind: Kind, size: float | None, difficulty: float |
             raise ConfigurationError(f"terrain {name!r}: difficulty {fraction} not in [0, 1]")
         return kind.easiest + fraction * (kind.hardest - kind.easiest)
     if not 0.0 <= size <= 1.0:
-        raise ConfigurationError(f"terrain {name!r}: size {size} m not in [0, 1]")
+        raise ConfigurationError(f"terrain {name!r}: {kind.meaning} {size} m not in [0, 1]")
     return size
 
 

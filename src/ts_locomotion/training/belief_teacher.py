@@ -43,7 +43,6 @@ def settings(task: BeliefTask) -> dict[str, Any]:
     """The teacher's training in the words of rsl_rl."""
     return {
         "num_steps_per_env": task.steps_per_iteration,
-        "save_interval": task.save_interval,
         "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},
         "actor": {"class_name": BeliefTeacher, **actor_settings(task)},
         "critic": run.critic_settings(task.networks, task.exteroception),

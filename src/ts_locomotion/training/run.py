@@ -82,7 +82,6 @@ def settings(task: Task) -> dict[str, Any]:
     """A task in the words of rsl_rl."""
     return {
         "num_steps_per_env": task.steps_per_iteration,
-        "save_interval": task.save_interval,
         "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},
         "actor": {"class_name": TeacherStudentActor, **_actor_settings(task)},
         "critic": critic_settings(task.networks, task.exteroception),
