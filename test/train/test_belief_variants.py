@@ -134,7 +134,7 @@ def test_the_exported_student_believes_as_the_trained_one(name, absent, tmp_path
     graphs = belief_export.graphs_of(task, made)
     for graph in graphs:
         onnx_graph.write(graph, tmp_path)
-    bundle.write_contract(tmp_path, belief_export.contract_of(task, made, "odd", {}, {}))
+    bundle.write_contract(tmp_path, belief_export.contract_of(task, made, "odd", {}))
     model = bundle.load(tmp_path)
     runtime, graph = BeliefRuntime(model), StudentGraph(made)
     state, rng = runtime.initial_state(ROBOTS), np.random.default_rng(0)

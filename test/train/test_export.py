@@ -86,7 +86,7 @@ def test_an_encoder_keeps_its_state_in_the_graph_over_steps_with_resets(encoder,
     graph, _ = export.graphs_of(task, actor.eval())
     export.write(graph, tmp_path)
     assert export.check_parity(graph, tmp_path) <= onnx_graph.PARITY
-    contract = export.contract_of(task, actor, "tiny", {}, {})
+    contract = export.contract_of(task, actor, "tiny", {})
     assert contract.state_size == actor.history_encoder.state_size == graph.inputs["state"]
     session = onnxruntime.InferenceSession(str(tmp_path / graph.file))
     state, rng = np.zeros((3, contract.state_size), dtype=np.float32), np.random.default_rng(0)

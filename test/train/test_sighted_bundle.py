@@ -85,7 +85,7 @@ def test_so_it_does_with_a_recurrent_memory(tmp_path):
     actor = sighted.shaken(run.blank_actor(task))
     for graph in export.graphs_of(task, actor):
         onnx_graph.write(graph, tmp_path)
-    bundle.write_contract(tmp_path, export.contract_of(task, actor, "gru", {}, {}))
+    bundle.write_contract(tmp_path, export.contract_of(task, actor, "gru", {}))
     assert walks_as(bundle.load(tmp_path), actor) <= onnx_graph.PARITY
 
 
@@ -112,7 +112,7 @@ def test_a_blind_bundle_has_no_ports_for_scans(tmp_path):
     actor = run.blank_actor(task)
     belief, _ = export.graphs_of(task, actor)
     assert list(belief.inputs) == ["observation", "state"]
-    assert not export.contract_of(task, actor, "blind", {}, {}).exteroception
+    assert not export.contract_of(task, actor, "blind", {}).exteroception
 
 
 def test_it_is_judged_under_the_perceptions_beside_its_teacher_and_a_blind_bundle(

@@ -238,12 +238,12 @@ _COUNTED: Mapping[str, Callable[[np.random.Generator, float, int], Piece]] = {
 }
 
 
-def course(segments: Sequence[Segment], seed: int = 0, stream: Stream = "eval") -> Terrain:
+def course(segments: Sequence[Segment], seed: int = 0) -> Terrain:
     """Segments in a row along +x; the robot starts 1 m into the first.
 
     The level at the start is chosen so that nothing lies below the ground.
     """
-    rng = _generator("course", seed, stream)
+    rng = _generator("course", seed, "eval")
     pieces = [_segment_piece(segment, rng) for segment in segments]
     levels = np.cumsum([0.0] + [piece.rise for piece in pieces])
     holes = any(segment.name in ("gaps", "planks", "stepping_stones") for segment in segments)

@@ -17,16 +17,12 @@ from ts_locomotion.training.promise import promised
 
 
 def describe(
-    task: BeliefTask,
-    source: Path,
-    name: str,
-    training: Mapping[str, Any],
-    scores: Mapping[str, Any],
+    task: BeliefTask, source: Path, name: str, training: Mapping[str, Any]
 ) -> tuple[tuple[Graph, Graph], Contract]:
     """Networks and contract of the student that was trained into the folder `source`."""
     student, steps = belief_student.load(task, source / run.STUDENT)
     told = dict(training) | {"steps": task.steps, "student_steps": steps}
-    return graphs_of(task, student), contract_of(task, student, name, told, scores)
+    return graphs_of(task, student), contract_of(task, student, name, told)
 
 
 def graphs_of(task: BeliefTask, student: BeliefStudent) -> tuple[Graph, Graph]:
@@ -47,11 +43,7 @@ def graphs_of(task: BeliefTask, student: BeliefStudent) -> tuple[Graph, Graph]:
 
 
 def contract_of(
-    task: BeliefTask,
-    student: BeliefStudent,
-    name: str,
-    training: Mapping[str, Any],
-    scores: Mapping[str, Any],
+    task: BeliefTask, student: BeliefStudent, name: str, training: Mapping[str, Any]
 ) -> Contract:
     """The promise that travels with the weights."""
     config = task.environment
@@ -65,5 +57,5 @@ def contract_of(
         gate_size=student.gate_size,
         reconstructed_heights="heights" in student.decoded,
         privileged=PRIVILEGED if "privileged" in student.decoded else {},
-        **promised(config, training, scores),
+        **promised(config, training),
     )

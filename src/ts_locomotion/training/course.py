@@ -271,9 +271,9 @@ def _mean(values: Array, counted: NDArray[np.bool_]) -> Array:
     return (values * counted).sum(axis=(0, 1)) / np.where(number > 0, number, np.nan)
 
 
-def wilson(wins: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval of a share."""
-    share = wins / count
+def wilson(wins: int, count: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share."""
+    share, z = wins / count, 1.96
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = (
         z

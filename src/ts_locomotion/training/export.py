@@ -30,14 +30,13 @@ def export(
     source: Path,
     folder: Path,
     name: str | None = None,
-    scores: Mapping[str, Any] | None = None,
     extras: Sequence[Extra] = (),
 ) -> Contract:
     """Write the bundle of a run. Raises BundleMismatch if ONNX differs from torch."""
     record = read_record(source)
     task = run.task_of(record)
     training = {key: record[key] for key in ("command", "seed", "commit", "versions")}
-    about = (name or folder.name, training, scores or {})
+    about = (name or folder.name, training)
     if isinstance(task, BeliefTask):
         graphs, contract = belief_export.describe(task, source, *about)
     else:
@@ -56,11 +55,7 @@ def export(
 
 
 def contract_of(
-    task: Task,
-    actor: TeacherStudentActor,
-    name: str,
-    training: Mapping[str, Any],
-    scores: Mapping[str, Any],
+    task: Task, actor: TeacherStudentActor, name: str, training: Mapping[str, Any]
 ) -> Contract:
     """The promise that travels with the weights."""
     config = task.environment
@@ -71,7 +66,7 @@ def contract_of(
         exteroception=task.exteroception,
         state_size=actor.history_encoder.state_size,
         belief_size=task.networks.latent,
-        **promised(config, training, scores),
+        **promised(config, training),
     )
 
 

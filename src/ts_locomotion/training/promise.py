@@ -9,9 +9,7 @@ from ts_locomotion.contract import Gait
 from ts_locomotion.simulation.environment import EnvironmentConfig
 
 
-def promised(
-    config: EnvironmentConfig, training: Mapping[str, Any], scores: Mapping[str, Any]
-) -> dict[str, Any]:
+def promised(config: EnvironmentConfig, training: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of the contract that the environment decides, and the record of the training."""
     ranges = config.commands
     return {
@@ -28,5 +26,4 @@ def promised(
         },
         "gait": Gait(config.gait_frequency_hz),
         "training": dict(training),
-        "scores": dict(scores),
     }

@@ -33,10 +33,10 @@ def load(folder: Path, name: str) -> "TeacherWalker":
         raise ConfigurationError(f"{folder} holds a {task.name}, which has no teacher that sees")
     if not isinstance(task, BeliefTask):
         _, actor, _ = run.load_actor(folder)
-        return TeacherWalker(name, actor, contract_of(task, actor, name, {}, {}))
+        return TeacherWalker(name, actor, contract_of(task, actor, name, {}))
     teacher, _ = belief_teacher.load(task, folder)
     student = BeliefStudent(teacher, **belief_student.student_settings(task))
-    return TeacherWalker(name, teacher, belief_export.contract_of(task, student, name, {}, {}))
+    return TeacherWalker(name, teacher, belief_export.contract_of(task, student, name, {}))
 
 
 def student_bundle(folder: Path) -> Bundle | None:
