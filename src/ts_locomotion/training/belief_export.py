@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ts_locomotion import observation
-from ts_locomotion.bundle import SCAN_PORTS
 from ts_locomotion.contract import Contract
 from ts_locomotion.simulation.sighted_environment import PRIVILEGED
 from ts_locomotion.training import belief_student, run
@@ -13,7 +11,7 @@ from ts_locomotion.training.belief_encoder import BeliefStudent, BlindStudentGra
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.networks import PolicyGraph
 from ts_locomotion.training.onnx_graph import Graph
-from ts_locomotion.training.promise import promised
+from ts_locomotion.training.promise import graphs, promised
 
 
 def describe(
@@ -22,24 +20,14 @@ def describe(
     """Networks and contract of the student that was trained into the folder `source`."""
     student, steps = belief_student.load(task, source / run.STUDENT)
     told = dict(training) | {"steps": task.steps, "student_steps": steps}
-    return graphs_of(task, student), contract_of(task, student, name, told)
+    contract = contract_of(task, student, name, told)
+    return graphs_of(contract, student), contract
 
 
-def graphs_of(task: BeliefTask, student: BeliefStudent) -> tuple[Graph, Graph]:
+def graphs_of(contract: Contract, student: BeliefStudent) -> tuple[Graph, Graph]:
     """The two networks of a bundle."""
-    size = observation.size(task.environment.policy_terms)
-    seen = SCAN_PORTS if student.sight else {}
-    state = {"state": student.state_size} if student.state_size else {}
     believing = StudentGraph(student) if student.sight else BlindStudentGraph(student)
-    return (
-        Graph("belief.onnx", believing, {"observation": size, **seen, **state}, believing.outputs),
-        Graph(
-            "policy.onnx",
-            PolicyGraph(student),
-            {"observation": size, "belief": student.belief_size},
-            ("action",),
-        ),
-    )
+    return graphs(contract, believing, PolicyGraph(student))
 
 
 def contract_of(

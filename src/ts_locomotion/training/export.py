@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ts_locomotion import bundle, observation
+from ts_locomotion import bundle
 from ts_locomotion.contract import Contract
 from ts_locomotion.errors import LocomotionError
 from ts_locomotion.training import belief_export, deploy_yaml, run, torchscript
@@ -18,7 +18,7 @@ from ts_locomotion.training.networks import (
     TeacherStudentActor,
 )
 from ts_locomotion.training.onnx_graph import Graph, check_parity, write
-from ts_locomotion.training.promise import promised
+from ts_locomotion.training.promise import graphs, promised
 from ts_locomotion.training.run import load_actor, read_record
 from ts_locomotion.training.tasks import Task
 
@@ -38,19 +38,20 @@ def export(
     training = {key: record[key] for key in ("command", "seed", "commit", "versions")}
     about = (name or folder.name, training)
     if isinstance(task, BeliefTask):
-        graphs, contract = belief_export.describe(task, source, *about)
+        networks, contract = belief_export.describe(task, source, *about)
     else:
         task, actor, steps = load_actor(source)
         training["steps"] = steps
-        graphs, contract = graphs_of(task, actor), contract_of(task, actor, *about)
+        contract = contract_of(task, actor, *about)
+        networks = graphs_of(contract, actor)
     folder.mkdir(parents=True, exist_ok=True)
-    for graph in graphs:
+    for graph in networks:
         write(graph, folder)
         check_parity(graph, folder)
     written = bundle.write_contract(folder, contract)
     bundle.load(folder)
     for extra in extras:
-        extra(folder, written, graphs)
+        extra(folder, written, networks)
     return written
 
 
@@ -70,23 +71,10 @@ def contract_of(
     )
 
 
-def graphs_of(task: Task, actor: TeacherStudentActor) -> tuple[Graph, Graph]:
+def graphs_of(contract: Contract, actor: TeacherStudentActor) -> tuple[Graph, Graph]:
     """The two networks of a bundle."""
-    config = task.environment
-    belief_inputs = {
-        "observation": observation.size(config.frame_terms),
-        **(bundle.SCAN_PORTS if actor.sight else {}),
-        "state": actor.history_encoder.state_size,
-    }
     belief = SeeingBeliefGraph(actor) if actor.sight else BeliefGraph(actor)
-    policy_inputs = {
-        "observation": observation.size(config.policy_terms),
-        "belief": task.networks.latent,
-    }
-    return (
-        Graph("belief.onnx", belief, belief_inputs, ("belief", "state_out")),
-        Graph("policy.onnx", PolicyGraph(actor), policy_inputs, ("action",)),
-    )
+    return graphs(contract, belief, PolicyGraph(actor))
 
 
 def main(arguments: list[str] | None = None) -> int:
