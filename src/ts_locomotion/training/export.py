@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,18 @@ from ts_locomotion.training.promise import graphs, promised
 from ts_locomotion.training.run import load_actor, read_record
 from ts_locomotion.training.tasks import Task
 
-Extra = Callable[[Path, Contract, Sequence[Graph]], None]
-"""Writes something more of a bundle's contract and networks into its folder."""
-
 
 def export(
     source: Path,
     folder: Path,
     name: str | None = None,
-    extras: Sequence[Extra] = (),
+    scripted: bool = False,
+    deployed: bool = False,
 ) -> Contract:
-    """Write the bundle of a run. Raises BundleMismatch if ONNX differs from torch."""
+    """Write the bundle of a run. Raises BundleMismatch if ONNX differs from torch.
+
+    `scripted`: its networks as TorchScript as well. `deployed`: deploy/ for other controllers.
+    """
     record = read_record(source)
     task = run.task_of(record)
     training = {key: record[key] for key in ("command", "seed", "commit", "versions")}
@@ -50,8 +51,10 @@ def export(
         check_parity(graph, folder)
     written = bundle.write_contract(folder, contract)
     bundle.load(folder)
-    for extra in extras:
-        extra(folder, written, networks)
+    if scripted:
+        torchscript.write(folder, networks)
+    if deployed:
+        deploy_yaml.write(folder, written, networks)
     return written
 
 
@@ -85,10 +88,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--torchscript", action="store_true", help="the networks as .pt as well")
     parser.add_argument("--deploy", action="store_true", help="deploy/ for other controllers")
     options = parser.parse_args(arguments)
-    chosen = {torchscript.write_bundle: options.torchscript, deploy_yaml.write: options.deploy}
     try:
-        extras = [extra for extra, wanted in chosen.items() if wanted]
-        contract = export(options.run, options.out, extras=extras)
+        contract = export(
+            options.run, options.out, scripted=options.torchscript, deployed=options.deploy
+        )
     except (LocomotionError, OSError) as error:
         print(f"ts-export: {error}", file=sys.stderr)
         return 2

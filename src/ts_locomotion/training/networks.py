@@ -5,7 +5,7 @@ Letters: B batch, N_p policy observation, N_b history frame, S state, K privileg
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from rsl_rl.models import MLPModel
@@ -13,7 +13,7 @@ from rsl_rl.modules import MLP, EmpiricalNormalization, HiddenState
 from tensordict import TensorDict
 from torch import Tensor, nn
 
-from ts_locomotion.training.belief_encoder import SightEncoder
+from ts_locomotion.training.belief_encoder import BeliefStudent, SightEncoder
 from ts_locomotion.training.belief_networks import FEET, ScanEncoder
 from ts_locomotion.training.history_encoders import HistoryEncoder, WindowEncoder
 
@@ -213,24 +213,10 @@ class SeeingBeliefGraph(nn.Module):
         return self.sight(felt, Sights(heights, valid, map_age)), state_out
 
 
-class Acting(Protocol):
-    """What a policy graph takes from a network."""
-
-    @property
-    def obs_normalizer(self) -> nn.Module:
-        """Of the observation."""
-        ...
-
-    @property
-    def mlp(self) -> nn.Module:
-        """From the normalised observation beside the belief to the action."""
-        ...
-
-
 class PolicyGraph(nn.Module):
     """The deployed policy: observation and belief in, deterministic action out."""
 
-    def __init__(self, actor: Acting) -> None:
+    def __init__(self, actor: TeacherStudentActor | BeliefStudent) -> None:
         super().__init__()
         self.normalizer = actor.obs_normalizer
         self.mlp = actor.mlp
