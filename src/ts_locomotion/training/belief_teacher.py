@@ -64,11 +64,7 @@ def actor_settings(task: BeliefTask) -> dict[str, Any]:
     networks = task.networks
     return {
         "trunk": networks.trunk,
-        "distribution_cfg": {
-            "class_name": "GaussianDistribution",
-            "init_std": networks.initial_std,
-            "std_range": networks.std_range,
-        },
+        "distribution_cfg": run.distribution_settings(networks),
         "exteroception": task.exteroception,
         "scan_encoding": networks.scan_encoding,
         "scan_encoder": networks.scan_encoder,

@@ -14,7 +14,7 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 
 from ts_locomotion.training.belief_encoder import BeliefStudent, SightEncoder
-from ts_locomotion.training.belief_networks import FEET, ScanEncoder
+from ts_locomotion.training.belief_networks import FEET, ScanEncoder, soften
 from ts_locomotion.training.history_encoders import HistoryEncoder, WindowEncoder
 
 
@@ -135,10 +135,7 @@ class TeacherStudentActor(MLPModel):
         self.history_encoder = history_encoder(frames, frame_size, latent_size)
         seen = self.privilege_encoder.scan_encoder
         self.sight = StudentSight(latent_size, sight, seen.normalizer) if sight and seen else None
-        last_layer = self.mlp[-1]
-        assert isinstance(last_layer, nn.Linear)
-        with torch.no_grad():
-            last_layer.weight *= last_layer_gain
+        soften(self.mlp, last_layer_gain)
 
     def get_latent(
         self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None

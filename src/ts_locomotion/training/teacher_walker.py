@@ -15,7 +15,7 @@ from ts_locomotion.contract import Contract
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.observation import Proprioception
 from ts_locomotion.robot import Array
-from ts_locomotion.simulation import measurement
+from ts_locomotion.simulation import measurement, randomization
 from ts_locomotion.simulation.sighted_environment import privileged, true_scans
 from ts_locomotion.simulation.terrain import HeightGrids
 from ts_locomotion.training import belief_export, belief_student, belief_teacher, run
@@ -62,8 +62,8 @@ class TeacherWalker:
         """Forget everything."""
         self._course, self._heights = course, heights
         count = course.count
-        friction = [variation.foot_friction - 0.8 for variation in course.variations]
-        self._friction = np.array(friction)[course.physics.assignment, None]
+        friction = [randomization.privileged(each)["friction"] for each in course.variations]
+        self._friction = np.array(friction)[course.physics.assignment]
         self._air_time = np.zeros((count, 4))
         self._phase, self._action = np.zeros(count), np.zeros((count, self.contract.action.size))
 
