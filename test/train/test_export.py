@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from students import act_as_student
 
 from ts_locomotion import bundle
 from ts_locomotion.bundle import Bundle
@@ -59,9 +60,8 @@ def test_the_bundle_acts_as_the_student_over_a_thousand_steps_with_resets(traine
         history = torch.cat([history[:, 1:], torch.from_numpy(frame)[:, None]], dim=1)
         given = exported.policy.run({"observation": observed, "belief": outputs["belief"]})
         with torch.no_grad():
-            expected = actor.act_as_student(
-                {"policy": torch.from_numpy(observed), "history": history}  # type: ignore
-            )
+            felt = {"policy": torch.from_numpy(observed), "history": history}
+            expected = act_as_student(actor, felt)
         assert np.array_equal(state.reshape(3, frames, 45), history.numpy())
         assert given["action"] == pytest.approx(expected.numpy(), abs=1e-5)
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ts_locomotion.training.belief_encoder import BeliefStudent, SightEncoder
 from ts_locomotion.training.belief_networks import FEET, ScanEncoder, soften
-from ts_locomotion.training.history_encoders import HistoryEncoder, WindowEncoder
+from ts_locomotion.training.history_encoders import HistoryEncoder
 
 
 class SightSizes(NamedTuple):
@@ -149,16 +149,6 @@ class TeacherStudentActor(MLPModel):
     def policy_input(self, obs: TensorDict, latent: Tensor) -> Tensor:
         """Normalised observation beside a latent. Shape (B, N_p + L)."""
         return torch.cat([super().get_latent(obs), latent], dim=-1)
-
-    def act_as_student(self, obs: TensorDict) -> Tensor:
-        """Deterministic action from what the robot felt last and sees now. Shape (B, J)."""
-        assert isinstance(self.history_encoder, WindowEncoder)
-        felt = self.history_encoder(obs["history"])
-        return self.act_knowing(obs, self.sight(felt, sights(obs)) if self.sight else felt)
-
-    def act_knowing(self, obs: TensorDict, latent: Tensor) -> Tensor:
-        """Deterministic action on a latent (B, L). Shape (B, J)."""
-        return self.mlp(self.policy_input(obs, latent))
 
     def policy_parameters(self) -> Iterator[nn.Parameter]:
         """What reinforcement learning trains: all but the student's encoders."""
