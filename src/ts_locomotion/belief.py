@@ -112,8 +112,8 @@ class BeliefStage:
         self._terms = tuple(
             dict.fromkeys(contract.policy_observation + contract.belief_observation)
         )
-        self._for_belief = _columns(self._terms, contract.belief_observation)
-        self._for_policy = _columns(self._terms, contract.policy_observation)
+        self._for_belief = observation.columns(self._terms, contract.belief_observation)
+        self._for_policy = observation.columns(self._terms, contract.policy_observation)
 
     def initial_state(self, batch: int = 1) -> BeliefState:
         """The state on entering control: nothing seen, phase 0, no motion commanded."""
@@ -157,12 +157,6 @@ class BeliefStage:
             BeliefTick(output, observed[:, self._for_policy], conditioned),
             BeliefState(output.state, phase, conditioned),
         )
-
-
-def _columns(terms: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.intp]:
-    """Where the entries of `wanted` lie in an observation of `terms`."""
-    places = observation.layout(terms)
-    return np.concatenate([np.arange(places[name].start, places[name].stop) for name in wanted])
 
 
 def _observe(names: tuple[str, ...], terms: tuple[Proprioception, Array, Array, Array]) -> Floats:

@@ -122,22 +122,6 @@ class ElevationMap:
         valid = row_inside & column_inside & (known | ~matters).all(axis=(0, 1))
         return Heights(np.where(valid, heights, 0.0), valid)
 
-    def moved(self, x: float, y: float) -> "ElevationMap":
-        """The map with its centre moved by whole cells towards (x, y); what enters is unknown."""
-        layer = self.layer.copy()
-        start, centre = list(self.start), list(self.centre)
-        for axis, (target, n) in enumerate(zip((x, y), layer.shape, strict=True)):
-            cells = (target - centre[axis]) / self.resolution
-            if not np.isfinite(cells):
-                raise InvalidInput(f"elevation map cannot move to ({x}, {y})")
-            shift = int(np.copysign(np.floor(abs(cells) + 0.5), cells))
-            start[axis] = (start[axis] - shift) % n
-            centre[axis] += self.resolution * shift
-            entered = np.arange(min(shift, n)) if shift > 0 else np.arange(max(shift, -n), 0)
-            rows = (entered + start[axis]) % n
-            layer[(rows, slice(None)) if axis == 0 else (slice(None), rows)] = np.nan
-        return ElevationMap(layer, self.resolution, (centre[0], centre[1]), (start[0], start[1]))
-
     def layout(self) -> Layout:
         """The layer as a message carries it: column-major, circular as stored."""
         rows, columns = self.layer.shape

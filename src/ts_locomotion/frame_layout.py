@@ -89,13 +89,6 @@ class FrameLayout:
         """A writable frame of zeros behind the encapsulation header."""
         return np.frombuffer(bytearray(_ENCAPSULATION.ljust(self.size, b"\0")), np.uint8)
 
-    def pack(self, values: Mapping[str, ArrayLike]) -> bytes:
-        """A sealed frame of the named members; the others are zero."""
-        frame = self.blank()
-        for name, value in values.items():
-            self.write(frame, name, value)
-        return self.seal(frame)
-
     def seal(self, frame: NDArray[np.uint8]) -> bytes:
         """The bytes of a frame, with its checksum written."""
         self.view(frame, "crc")[:] = self.checksum(frame)

@@ -32,6 +32,6 @@ def leg_phases(phase: Array) -> Array:
     return (np.asarray(phase)[..., None] + LEG_PHASE) % 1.0
 
 
-def is_moving(command: Array, threshold: float = MOVING) -> Array:
+def is_moving(command: Array) -> Array:
     """Whether a command (..., 3) asks for motion. Shape (...)."""
-    return np.linalg.norm(command, axis=-1) > threshold
+    return np.linalg.norm(command, axis=-1) > MOVING

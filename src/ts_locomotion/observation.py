@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ts_locomotion import robot, rotation
 from ts_locomotion.errors import ConfigurationError, InvalidInput
@@ -50,6 +51,12 @@ def layout(names: Sequence[str]) -> dict[str, slice]:
         name: slice(int(end) - TERMS[name].size, int(end))
         for name, end in zip(names, ends, strict=True)
     }
+
+
+def columns(names: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp]:
+    """Where the entries of the terms `wanted` lie in the observation of `names`."""
+    places = layout(names)
+    return np.concatenate([np.arange(places[name].start, places[name].stop) for name in wanted])
 
 
 def size(names: Sequence[str]) -> int:

@@ -6,7 +6,6 @@ import numpy as np
 
 from ts_locomotion.belief import BeliefStage, BeliefState, BeliefTick, Scans
 from ts_locomotion.bundle import Bundle
-from ts_locomotion.command import CommandLimits
 from ts_locomotion.observation import Proprioception
 from ts_locomotion.policy import PolicyOutput, PolicyStage
 from ts_locomotion.robot import Array
@@ -29,9 +28,9 @@ class PipelineOutput(NamedTuple):
 class Pipeline:
     """Belief and policy of one bundle; perception gives the scans (see perception.foot_scans)."""
 
-    def __init__(self, bundle: Bundle, limits: CommandLimits | None = None) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         self._action_size = bundle.contract.action.size
-        self._belief = BeliefStage(bundle, limits)
+        self._belief = BeliefStage(bundle)
         self._policy = PolicyStage(bundle)
 
     def initial_state(self, batch: int = 1) -> PipelineState:

@@ -29,6 +29,12 @@ def yaw(quaternion: Array) -> Array:
     return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
 
 
+def from_yaw(yaw: Array) -> Array:
+    """Quaternions of headings about the world's z axis [rad]. Shape (...) gives (..., 4)."""
+    none = np.zeros_like(yaw)
+    return np.stack([np.cos(yaw / 2), none, none, np.sin(yaw / 2)], axis=-1)
+
+
 def roll_pitch_yaw(quaternion: Array) -> Array:
     """Rotations about the fixed x, y and z axes, in that order [rad]. Shape (..., 3)."""
     w, x, y, z = _parts(quaternion)

@@ -159,14 +159,6 @@ class LowState(NamedTuple):
     battery_voltage: float = 28.8  # [V]
 
 
-INITIAL_COMMAND = LowCmd(
-    q=_constant(JOINT_COUNT, POSITION_STOP, np.float32),
-    dq=_constant(JOINT_COUNT, VELOCITY_STOP, np.float32),
-    sn=(0, 0),
-)
-"""The frame to stream before any motion: servo mode with both loops switched off."""
-
-
 def damping_command(kd: float = 3.0) -> LowCmd:
     """Joints that resist motion [N m s/rad] and hold no position."""
     return LowCmd(kd=_constant(JOINT_COUNT, kd, np.float32))

@@ -42,10 +42,10 @@ def test_layout_of_example_a_is_column_major():
     assert (layout.labels, tuple(layout.sizes), layout.strides) == (COLUMN_MAJOR, (2, 3), (6, 3))
 
 
-def test_moving_example_a_gives_example_b():
-    moved = example_a().moved(1.13, 2.0)
-    assert moved.start == (2, 0)
-    np.testing.assert_allclose(moved.centre, (1.1, 2.0))
+def test_example_b_begins_where_example_a_was_moved_to():
+    layer = example_a().layer.copy()
+    layer[2] = NAN
+    moved = ElevationMap(layer, 0.1, (1.1, 2.0), (2, 0))
     np.testing.assert_array_equal(moved.unwrapped(), [[NAN, NAN], [0, 1], [10, 11]])
     x, _ = moved.positions(np.array([2, 0, 1]), np.zeros(3, int))
     np.testing.assert_allclose(x, [1.2, 1.1, 1.0])
@@ -152,24 +152,6 @@ def test_outside_the_cell_centres_nothing_is_known():
 
 
 @pytest.mark.parametrize(
-    "target", [(0.31, -0.12), (-0.5, 0.2), (2.0, 0.0), (-1e9, 5.0), (0.0, 0.0)]
-)
-def test_moving_keeps_what_stays_and_forgets_what_enters(target):
-    grid = plane(shape=(8, 6), start=(3, 2))
-    moved = grid.moved(*target)
-    x, y = moved.positions(*np.indices(moved.layer.shape))
-    rows, columns, known_before = grid.indices(x, y)
-    expected = np.where(known_before, grid.layer[rows, columns], NAN)
-    np.testing.assert_array_equal(moved.layer, expected)
-    assert np.abs(np.subtract(moved.centre, target)).max() <= 0.05 + 1e-6
-
-
-def test_half_a_cell_moves_away_from_zero():
-    grid = ElevationMap(np.zeros((4, 4), np.float32), 0.5, (0.0, 0.0))
-    assert grid.moved(0.25, -0.25).centre == (0.5, -0.5)
-
-
-@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"labels": ("x", "y")}, "dimensions"),
@@ -207,8 +189,3 @@ def test_an_empty_map_is_refused(shape):
 def test_cells_without_a_size_are_refused(resolution):
     with pytest.raises(InvalidInput, match="resolution"):
         ElevationMap(np.zeros((4, 4), np.float32), resolution, (0.0, 0.0))
-
-
-def test_a_map_does_not_move_to_nowhere():
-    with pytest.raises(InvalidInput, match="move"):
-        example_a().moved(NAN, 0.0)

@@ -132,15 +132,6 @@ def test_reset_and_reassignment_touch_only_the_robots_named():
     assert np.all(physics.base_position[[0, 2], 2] < 0.4)
 
 
-def test_a_replaced_model_takes_effect():
-    physics = standing([compiled(make("flat"))], 1)
-    physics.replace_model(0, compiled(make("stairs_down", 0.1)))
-    physics.reset(np.array([0]), np.array([0.0, 0.0, 1.135]), UPRIGHT, robot.STAND_POSE)
-    for _ in range(50):
-        physics.step(robot.STAND_POSE)
-    assert physics.base_position[0, 2] > 1.05
-
-
 def test_feet_carry_the_weight_and_payload_adds_to_it():
     bank = [compiled(make("flat")), compiled(make("flat"), Variation(base_mass=3.0))]
     physics = standing(bank, 2)

@@ -72,6 +72,13 @@ def test_tilt_of_a_quaternion_rounded_to_single_precision_is_a_number():
     assert np.isfinite(rotation.tilt(QUATERNIONS.astype(np.float32) * np.float32(1.00001))).all()
 
 
+def test_a_heading_alone_turns_about_the_vertical():
+    angles = np.array([[-3.0, -0.4], [0.0, 2.0]])
+    turned = rotation.from_yaw(angles)
+    assert rotation.yaw(turned) == pytest.approx(angles)
+    assert rotation.tilt(turned) == pytest.approx(np.zeros((2, 2)))
+
+
 def test_roll_pitch_and_yaw_compose_to_the_orientation():
     for quaternion in QUATERNIONS:
         roll, pitch, yaw = rotation.roll_pitch_yaw(quaternion)

@@ -243,8 +243,8 @@ def test_a_course_that_starts_downwards_starts_on_a_platform():
     ("arguments", "message"),
     [
         ({"name": "lava"}, "unknown terrain 'lava'; valid: flat, rough"),
-        ({"name": "gaps", "size": -0.1}, "size -0.1 m"),
-        ({"name": "gaps", "size": np.nan}, "size nan m"),
+        ({"name": "gaps", "size": -0.1}, "width of the gaps -0.1 m"),
+        ({"name": "gaps", "size": np.nan}, "width of the gaps nan m"),
         ({"name": "gaps", "difficulty": 1.1}, "difficulty 1.1"),
         ({"name": "gaps", "size": 0.1, "difficulty": 0.1}, "not both"),
         ({"name": "gaps", "stream": "test"}, "unknown stream 'test'; valid: train, eval"),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ from ts_locomotion.training.learning_curves import Curves
 from ts_locomotion.training.tasks import Task
 
 TINY = (
-    Variant("TS", tasks.go2_ts_tiny),
-    Variant("CTS (GRU)", tasks.go2_cts_tiny, encoder("gru")),
+    Variant("TS", partial(tasks.make, "go2_ts_tiny")),
+    Variant("CTS (GRU)", partial(tasks.make, "go2_cts_tiny"), encoder("gru")),
 )
 GROUP = Blind()
 PLAN = Plan(seeds=(1,), steps=48, robots=2, trials=(Trial("rough", "rough", 0.02, time=0.4),))

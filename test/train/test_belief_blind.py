@@ -142,7 +142,7 @@ def test_the_committed_run_still_loads_and_is_what_its_bundle_computes():
     shipped = run.task_of(run.read_record(COMMITTED))
     assert isinstance(shipped, BeliefTask) and shipped.exteroception
     student, _ = belief_student.load(shipped, COMMITTED / run.STUDENT)
-    for graph in belief_export.graphs_of(shipped, student):
+    for graph in belief_export.graphs_of(bundle.read_contract(COMMITTED), student):
         assert onnx_graph.check_parity(graph, COMMITTED) <= onnx_graph.PARITY
     teacher, _ = belief_teacher.load(shipped, COMMITTED)
     assert teacher.scan_encoder is not None

@@ -131,10 +131,10 @@ def test_the_exported_student_believes_as_the_trained_one(name, absent, tmp_path
     learner = belief.distillation(STUDENTS[name])
     learner.update()
     made, task = learner.student, STUDENTS[name](belief.task())
-    graphs = belief_export.graphs_of(task, made)
-    for graph in graphs:
+    contract = belief_export.contract_of(task, made, "odd", {})
+    for graph in belief_export.graphs_of(contract, made):
         onnx_graph.write(graph, tmp_path)
-    bundle.write_contract(tmp_path, belief_export.contract_of(task, made, "odd", {}, {}))
+    bundle.write_contract(tmp_path, contract)
     model = bundle.load(tmp_path)
     runtime, graph = BeliefRuntime(model), StudentGraph(made)
     state, rng = runtime.initial_state(ROBOTS), np.random.default_rng(0)

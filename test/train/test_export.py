@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from students import act_as_student
 
 from ts_locomotion import bundle
 from ts_locomotion.bundle import Bundle
@@ -59,16 +60,16 @@ def test_the_bundle_acts_as_the_student_over_a_thousand_steps_with_resets(traine
         history = torch.cat([history[:, 1:], torch.from_numpy(frame)[:, None]], dim=1)
         given = exported.policy.run({"observation": observed, "belief": outputs["belief"]})
         with torch.no_grad():
-            expected = actor.act_as_student(
-                {"policy": torch.from_numpy(observed), "history": history}  # type: ignore
-            )
+            felt = {"policy": torch.from_numpy(observed), "history": history}
+            expected = act_as_student(actor, felt)
         assert np.array_equal(state.reshape(3, frames, 45), history.numpy())
         assert given["action"] == pytest.approx(expected.numpy(), abs=1e-5)
 
 
 def test_a_graph_that_differs_from_torch_is_refused(trained, tmp_path):
     task, actor, _ = run.load_actor(trained)
-    belief, policy = export.graphs_of(task, actor)
+    contract = export.contract_of(task, actor, "tiny", {})
+    belief, policy = export.graphs_of(contract, actor)
     export.write(policy, tmp_path)
     assert export.check_parity(policy, tmp_path) <= onnx_graph.PARITY
     with torch.no_grad():
@@ -83,10 +84,10 @@ def test_an_encoder_keeps_its_state_in_the_graph_over_steps_with_resets(encoder,
     task = override(tasks.make("go2_cts_tiny"), [f"networks.encoder={encoder}"])
     actor = run.blank_actor(task)
     actor.history_encoder.normalizer.update(1.0 + 2.0 * torch.randn(200, 45))
-    graph, _ = export.graphs_of(task, actor.eval())
+    contract = export.contract_of(task, actor, "tiny", {})
+    graph, _ = export.graphs_of(contract, actor.eval())
     export.write(graph, tmp_path)
     assert export.check_parity(graph, tmp_path) <= onnx_graph.PARITY
-    contract = export.contract_of(task, actor, "tiny", {}, {})
     assert contract.state_size == actor.history_encoder.state_size == graph.inputs["state"]
     session = onnxruntime.InferenceSession(str(tmp_path / graph.file))
     state, rng = np.zeros((3, contract.state_size), dtype=np.float32), np.random.default_rng(0)
@@ -104,7 +105,7 @@ def test_an_encoder_keeps_its_state_in_the_graph_over_steps_with_resets(encoder,
 def test_the_committed_run_still_loads_and_is_what_its_bundle_computes():
     task, actor, steps = run.load_actor(COMMITTED)
     assert task.networks.encoder == "mlp" and steps >= task.steps
-    for graph in export.graphs_of(task, actor):
+    for graph in export.graphs_of(bundle.read_contract(COMMITTED), actor):
         assert export.check_parity(graph, COMMITTED) <= onnx_graph.PARITY
 
 

@@ -34,7 +34,7 @@ def test_its_checkpoint_still_computes_what_the_bundle_does(shipped):
     task = run.task_of(run.read_record(FOLDER))
     assert isinstance(task, BeliefTask)
     student, _ = belief_student.load(task, FOLDER / run.STUDENT)
-    for graph in belief_export.graphs_of(task, student):
+    for graph in belief_export.graphs_of(shipped.contract, student):
         onnx_graph.check_parity(graph, FOLDER)
 
 

@@ -83,9 +83,10 @@ def test_so_it_does_with_a_recurrent_memory(tmp_path):
     torch.manual_seed(0)
     task = sighted.task("go2_cts_sighted_tiny", "networks.encoder=gru")
     actor = sighted.shaken(run.blank_actor(task))
-    for graph in export.graphs_of(task, actor):
+    contract = export.contract_of(task, actor, "gru", {})
+    for graph in export.graphs_of(contract, actor):
         onnx_graph.write(graph, tmp_path)
-    bundle.write_contract(tmp_path, export.contract_of(task, actor, "gru", {}, {}))
+    bundle.write_contract(tmp_path, contract)
     assert walks_as(bundle.load(tmp_path), actor) <= onnx_graph.PARITY
 
 
@@ -110,9 +111,10 @@ def test_the_contract_tells_that_it_sees_and_that_it_neither_gates_nor_reconstru
 def test_a_blind_bundle_has_no_ports_for_scans(tmp_path):
     task = sighted.task("go2_ts_sighted_tiny", "exteroception=false")
     actor = run.blank_actor(task)
-    belief, _ = export.graphs_of(task, actor)
+    contract = export.contract_of(task, actor, "blind", {})
+    belief, _ = export.graphs_of(contract, actor)
     assert list(belief.inputs) == ["observation", "state"]
-    assert not export.contract_of(task, actor, "blind", {}, {}).exteroception
+    assert not contract.exteroception
 
 
 def test_it_is_judged_under_the_perceptions_beside_its_teacher_and_a_blind_bundle(

@@ -33,7 +33,7 @@ from ts_locomotion.simulation.randomization import Domain
 from ts_locomotion.simulation.robot_simulator import RobotOptions, make_ground
 from ts_locomotion.training import belief_evaluate
 from ts_locomotion.training.belief_evaluate import Perception, SeeingCell
-from ts_locomotion.training.course import AFTER, Trial, wilson
+from ts_locomotion.training.course import Trial, lane_end, wilson
 from ts_locomotion.training.walkers import BundleWalker
 
 MIDDLE = 2.0
@@ -67,8 +67,7 @@ class Lane(NamedTuple):
 
     def end(self, seed: int) -> float:
         """Where a robot has crossed it [m]."""
-        ground = make_ground(RobotOptions(self.terrain, self.difficulty, seed))
-        return ground.bounds[1] - AFTER + 0.3
+        return lane_end(make_ground(RobotOptions(self.terrain, self.difficulty, seed)))
 
 
 class Walked(NamedTuple):

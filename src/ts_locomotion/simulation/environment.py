@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ts_locomotion import action, gait, observation, robot, ticks
+from ts_locomotion import action, gait, observation, robot, rotation, ticks
 from ts_locomotion.action import ActionForm
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.robot import Array
@@ -162,9 +162,7 @@ class Environment:
     def _allocate(self) -> None:
         count, config = self.count, self.config
         frame = observation.size(config.frame_terms)
-        places = observation.layout(config.policy_terms)
-        columns = np.arange(observation.size(config.policy_terms))
-        self._frame = np.concatenate([columns[places[name]] for name in config.frame_terms])
+        self._frame = observation.columns(config.policy_terms, config.frame_terms)
         self._episode_steps = round(config.episode_time / self.step_time)
         self._noise = config.observation_noise * observation.noise_half_widths(config.policy_terms)
         self.steps, self.phase = np.zeros(count, dtype=np.int64), np.zeros(count)
@@ -213,9 +211,8 @@ class Environment:
         )
         around = x[:, None] + np.array([-0.25, -0.1, 0.1, 0.25])
         ground = self.bank.heights.at(model[:, None], around, y[:, None]).max(axis=1)
-        none = np.zeros(number)
-        quaternion = np.stack([np.cos(yaw / 2), none, none, np.sin(yaw / 2)], axis=1)
-        return np.stack([x, y, ground + robot.STAND_HEIGHT + 0.02], axis=1), quaternion
+        position = np.stack([x, y, ground + robot.STAND_HEIGHT + 0.02], axis=1)
+        return position, rotation.from_yaw(yaw)
 
     def _renew(self, ended: Robots, fell: NDArray[np.bool_]) -> None:
         if not len(ended):

@@ -3,8 +3,6 @@
 # mujoco ships no type stubs.
 # pyright: reportAttributeAccessIssue=false
 
-from dataclasses import dataclass
-
 import mujoco
 import numpy as np
 
@@ -13,32 +11,21 @@ from ts_locomotion.robot import Array
 
 LOWERED_AT = 0.8
 """Share of the lowering after which the rope goes slack."""
-
-
-@dataclass(frozen=True)
-class GantryOptions:
-    """Feet of STAND_POSE hang `clearance` above the ground."""
-
-    clearance: float = 0.12
-    """Enough that limp legs, which hang lower than standing ones, do not touch [m]."""
-    duration: float = 1.5
-    """Of the lowering [s]."""
-    stiffness: float = 3000.0
-    """[N/m]"""
-    damping: float = 400.0
-    """[N s/m]"""
-    angular_stiffness: float = 200.0
-    """[N m/rad]"""
-    angular_damping: float = 20.0
-    """[N m s/rad]"""
+CLEARANCE = 0.12
+"""Of the feet of STAND_POSE; limp legs, which hang lower, do not touch the ground either [m]."""
+DURATION = 1.5
+"""Of the lowering [s]."""
+STIFFNESS, DAMPING = 3000.0, 400.0
+"""[N/m], [N s/m]"""
+ANGULAR_STIFFNESS, ANGULAR_DAMPING = 200.0, 20.0
+"""[N m/rad], [N m s/rad]"""
 
 
 class Gantry:
     """Spring and damper between the base and a hook above the starting point."""
 
-    def __init__(self, ground_height: float, weight: float, options: GantryOptions):
+    def __init__(self, ground_height: float, weight: float):
         """Ground height [m] where the robot is put down and the robot's weight [N]."""
-        self._options = options
         self._weight = weight
         self._low = ground_height + robot.STAND_HEIGHT
         self._released_at: float | None = None
@@ -46,7 +33,7 @@ class Gantry:
     @property
     def height(self) -> float:
         """Of the base while it hangs [m]."""
-        return self._low + self._options.clearance
+        return self._low + CLEARANCE
 
     def release(self, time: float) -> None:
         """Begin to lower the robot at `time` [s]; nothing happens when it has begun already."""
@@ -68,13 +55,12 @@ class Gantry:
         lowered = self._lowered(time)
         if lowered >= 1.0:
             return np.zeros(6)
-        options = self._options
-        hook = np.array([0.0, 0.0, self.height - options.clearance * min(lowered / LOWERED_AT, 1)])
-        force = options.stiffness * (hook - pose[:3]) - options.damping * velocity[:3]
+        hook = np.array([0.0, 0.0, self.height - CLEARANCE * min(lowered / LOWERED_AT, 1)])
+        force = STIFFNESS * (hook - pose[:3]) - DAMPING * velocity[:3]
         force[2] += self._weight
         w, vector = pose[3], pose[4:7]
-        torque_in_base = -2 * options.angular_stiffness * np.sign(w) * vector
-        torque_in_base -= options.angular_damping * velocity[3:]
+        torque_in_base = -2 * ANGULAR_STIFFNESS * np.sign(w) * vector
+        torque_in_base -= ANGULAR_DAMPING * velocity[3:]
         torque = np.empty(3)
         mujoco.mju_rotVecQuat(torque, torque_in_base, pose[3:7])
         support = min(1.0, (1.0 - lowered) / (1.0 - LOWERED_AT))
@@ -83,4 +69,4 @@ class Gantry:
     def _lowered(self, time: float) -> float:
         if self._released_at is None:
             return 0.0
-        return (time - self._released_at) / self._options.duration
+        return (time - self._released_at) / DURATION

@@ -102,12 +102,6 @@ class Physics:
         self.assignment[robots] = models
         self._batch.set_models([self._bank[index] for index in self.assignment])
 
-    def replace_model(self, index: int, model: mujoco.MjModel) -> None:
-        """Put another model into the bank; reset the robots assigned to it afterwards."""
-        self._check_bank([self._bank[0], model])
-        self._bank[index] = model
-        self._batch.set_models([self._bank[index] for index in self.assignment])
-
     def reset(
         self,
         robots: Indices,

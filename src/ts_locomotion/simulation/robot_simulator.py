@@ -13,7 +13,7 @@ from ts_locomotion import robot, rotation, unitree
 from ts_locomotion.robot import Array
 from ts_locomotion.simulation import scene, terrain
 from ts_locomotion.simulation.courses import COURSES
-from ts_locomotion.simulation.gantry import Gantry, GantryOptions
+from ts_locomotion.simulation.gantry import Gantry
 from ts_locomotion.simulation.terrain import Terrain
 from ts_locomotion.unitree import LowCmd, LowState
 
@@ -60,13 +60,12 @@ def make_ground(options: RobotOptions) -> Terrain:
 class RobotSimulator:
     """Steps of 2 ms. Between two steps `command` may be called; nothing depends on wall time."""
 
-    def __init__(self, options: RobotOptions, gantry: GantryOptions | None = None):
+    def __init__(self, options: RobotOptions):
         self.options = options
         self.ground = make_ground(options)
         self.model = scene.compile_scene(self.ground)
         self.data = mujoco.MjData(self.model)
         self.tick = 0
-        self._gantry_options = gantry or GantryOptions()
         self._sensors = scene.sensor_slices(self.model)
         self._base = self.model.body(scene.BASE_BODY).id
         self.reset()
@@ -75,7 +74,7 @@ class RobotSimulator:
         """Back to the start. The tick goes on, as time does."""
         mujoco.mj_resetData(self.model, self.data)
         weight = float(self.model.body_subtreemass[self._base]) * GRAVITY
-        self._gantry = Gantry(self.ground.start_height, weight, self._gantry_options)
+        self._gantry = Gantry(self.ground.start_height, weight)
         self._command = WATCHDOG_COMMAND
         self._commanded_at: int | None = None
         if self.options.gantry:

@@ -44,8 +44,8 @@ class SceneOptions:
     such a ratio makes some standing robots chatter away, hence pyramidal ones.)"""
     iterations: int = 20
     line_search_iterations: int = 20
-    robot_sensors: bool = True
-    """IMU, joint and pose sensors. Contact sensors are always there."""
+    accelerometer: bool = True
+    """Of the IMU. Contact sensors are always there."""
     box_count: int | None = None
     """Pad the terrain with buried boxes to this count, so that models have equal sizes."""
     visual: bool = True
@@ -62,7 +62,7 @@ TRAINING = SceneOptions(
     impedance_ratio=5.0,
     iterations=10,
     line_search_iterations=10,
-    robot_sensors=False,
+    accelerometer=False,
     visual=False,
 )
 """Of batched training, where 5 ms allow no impedance ratio of 100. At 5 an open-loop gait covers
@@ -77,7 +77,7 @@ def compile_scene(terrain: Terrain, options: SceneOptions = ROBOT) -> mujoco.MjM
 def mjcf(terrain: Terrain, options: SceneOptions = ROBOT) -> str:
     """MJCF text of the robot on a terrain.
 
-    Free base first, then joints, actuators and their sensors in the order of robot.JOINTS; see
+    Free base first, then joints and actuators in the order of robot.JOINTS; for sensors see
     `sensor_slices`. Raises ConfigurationError when the terrain has more boxes than `box_count`.
     """
     legs = "".join(_leg(leg, options) for leg in range(4))
@@ -99,7 +99,7 @@ def mjcf(terrain: Terrain, options: SceneOptions = ROBOT) -> str:
 {legs}</body>
 </worldbody>
 <actuator>{_actuators(options)}</actuator>
-<sensor>{_contact_sensors()}{_robot_sensors() if options.robot_sensors else ""}</sensor>
+<sensor>{_contact_sensors()}{_ACCELEROMETER if options.accelerometer else ""}</sensor>
 </mujoco>"""
 
 
@@ -107,9 +107,7 @@ def sensor_slices(model: mujoco.MjModel) -> dict[str, slice]:
     """Where each quantity lies in sensordata.
 
     Always: `foot_force` (F*3: force of the ground on each foot, world [N]), `base_contact` (1),
-    `thigh_contact` (F), `calf_contact` (F): numbers of contacts. With robot sensors also:
-    `gyro` (3), `accelerometer` (3), `orientation` (4, w x y z) of the IMU, `joint_positions`,
-    `joint_velocities`, `joint_torques` (J each), `base_position`, `base_velocity` (3, world).
+    `thigh_contact` (F), `calf_contact` (F): numbers of contacts. On request `accelerometer` (3).
     """
     slices: dict[str, slice] = {}
     for sensor in range(model.nsensor):
@@ -209,6 +207,8 @@ _APPEARANCE = """
  width="300" height="300"/>
 <material name="checker" texture="checker" texrepeat="2 2" texuniform="true"/></asset>"""
 
+_ACCELEROMETER = '<accelerometer name="accelerometer" site="imu"/>'
+
 
 def _actuators(options: SceneOptions) -> str:
     law = (
@@ -232,25 +232,6 @@ def _contact_sensors() -> str:
     thighs = [f'<contact name="thigh_contact/{x}" body1="{x}_thigh"/>\n' for x in robot.LEGS]
     shins = [f'<contact name="calf_contact/{x}" geom1="{x}_shin"/>\n' for x in robot.LEGS]
     return "".join(forces + base + thighs + shins)
-
-
-def _robot_sensors() -> str:
-    per_joint = {
-        "joint_positions": "jointpos",
-        "joint_velocities": "jointvel",
-        "joint_torques": "jointactuatorfrc",
-    }
-    joints = "".join(
-        f'<{kind} name="{group}/{joint}" joint="{joint}"/>\n'
-        for group, kind in per_joint.items()
-        for joint in robot.JOINTS
-    )
-    return f"""<gyro name="gyro" site="imu"/>
-<accelerometer name="accelerometer" site="imu"/>
-<framequat name="orientation" objtype="site" objname="imu"/>
-{joints}<framepos name="base_position" objtype="xbody" objname="{BASE_BODY}"/>
-<framelinvel name="base_velocity" objtype="xbody" objname="{BASE_BODY}"/>
-"""
 
 
 def _text(numbers: Array | tuple[float, ...]) -> str:

@@ -153,6 +153,7 @@ class Kind(NamedTuple):
     start_level: Callable[[float, Stream], float]
     """Level of the starting platform for a size [m] in training or evaluation."""
     meaning: str
+    """Of its size."""
 
 
 def _on_ground(_size: float, _stream: Stream) -> float:
@@ -237,12 +238,12 @@ _COUNTED: Mapping[str, Callable[[np.random.Generator, float, int], Piece]] = {
 }
 
 
-def course(segments: Sequence[Segment], seed: int = 0, stream: Stream = "eval") -> Terrain:
+def course(segments: Sequence[Segment], seed: int = 0) -> Terrain:
     """Segments in a row along +x; the robot starts 1 m into the first.
 
     The level at the start is chosen so that nothing lies below the ground.
     """
-    rng = _generator("course", seed, stream)
+    rng = _generator("course", seed, "eval")
     pieces = [_segment_piece(segment, rng) for segment in segments]
     levels = np.cumsum([0.0] + [piece.rise for piece in pieces])
     holes = any(segment.name in ("gaps", "planks", "stepping_stones") for segment in segments)
@@ -306,7 +307,7 @@ def _resolve_size(name: str, kind: Kind, size: float | None, difficulty: float |
             raise ConfigurationError(f"terrain {name!r}: difficulty {fraction} not in [0, 1]")
         return kind.easiest + fraction * (kind.hardest - kind.easiest)
     if not 0.0 <= size <= 1.0:
-        raise ConfigurationError(f"terrain {name!r}: size {size} m not in [0, 1]")
+        raise ConfigurationError(f"terrain {name!r}: {kind.meaning} {size} m not in [0, 1]")
     return size
 
 

@@ -14,6 +14,8 @@ BOX_LIMIT = 64
 """No terrain for training has more boxes: physics pads all of them to one count."""
 SLAB_THICKNESS = 0.04
 """Of treads with nothing below them [m]: a plank, twice as thick as a foot sinks in at times."""
+HOLE_LENGTH, TREAD = 4.0, 0.4
+"""Of what stepping stones and planks cross, and their own side along the lane [m]."""
 
 
 class Piece(NamedTuple):
@@ -35,12 +37,10 @@ def flat(length: float) -> Piece:
     return Piece([(length / 2, 0.0, length, LANE_WIDTH, 0.0)], length)
 
 
-def rough(
-    rng: np.random.Generator, size: float, length: float = 5.0, width: float = LANE_WIDTH
-) -> Piece:
+def rough(rng: np.random.Generator, size: float, length: float = 5.0) -> Piece:
     """Slabs of half a metre, tilted by up to `size` over their length, tops around `size`/2."""
-    cell = 0.5
-    columns, rows = max(1, round(length / cell)), max(1, round(width / 0.8))
+    cell, width = 0.5, LANE_WIDTH
+    columns, rows = max(1, round(length / cell)), round(width / 0.8)
     slabs = []
     for column in range(columns):
         for row in range(rows):
@@ -52,10 +52,10 @@ def rough(
     return Piece([], columns * cell, 0.0, tuple(slabs))
 
 
-def slope(rng: np.random.Generator, size: float, length: float = 3.0) -> Piece:
+def slope(rng: np.random.Generator, size: float) -> Piece:
     """A ramp that rises by `size` metres per metre, then falls again."""
     del rng
-    angle = np.arctan(size)
+    length, angle = 3.0, np.arctan(size)
     slant, thickness = length / np.cos(angle), 0.2
     down = thickness * np.array([np.sin(angle), 0.0, -np.cos(angle)])
     middle = np.array([length / 2, 0.0, length * size / 2]) + down
@@ -66,8 +66,9 @@ def slope(rng: np.random.Generator, size: float, length: float = 3.0) -> Piece:
     return Piece([plateau], 3 * length, 0.0, (up_ramp, (mirrored, half, _tilt(0.0, angle))))
 
 
-def blocks(rng: np.random.Generator, size: float, length: float = 6.0, count: int = 40) -> Piece:
+def blocks(rng: np.random.Generator, size: float) -> Piece:
     """Scattered blocks up to `size` high, side lengths 0.3 to 0.9 m."""
+    length, count = 6.0, 40
     limits = np.array(
         [
             [0.3, length - 0.3],
@@ -82,10 +83,9 @@ def blocks(rng: np.random.Generator, size: float, length: float = 6.0, count: in
     return Piece([(length / 2, 0.0, length, LANE_WIDTH, 0.0), *boxes], length)
 
 
-def grid_steps(
-    rng: np.random.Generator, size: float, cell: float = 0.5, columns: int = 7
-) -> Piece:
+def grid_steps(rng: np.random.Generator, size: float) -> Piece:
     """Square columns side by side, each of its own height up to `size`."""
+    cell, columns = 0.5, 7
     rows = round(LANE_WIDTH / cell)
     heights = rng.uniform(0.0, size, (columns, rows))
     tops = [
@@ -96,12 +96,10 @@ def grid_steps(
     return Piece(tops, columns * cell)
 
 
-def discrete_rough(
-    rng: np.random.Generator, size: float, length: float = 5.0, count: int = 50
-) -> Piece:
+def discrete_rough(rng: np.random.Generator, size: float) -> Piece:
     """Scattered plates up to `size` high, turned anyhow, most small: sides of 0.1 to 0.9 m."""
-    plates = []
-    for _ in range(count):
+    length, plates = 5.0, []
+    for _ in range(50):
         x, y = rng.uniform([0.6, -LANE_WIDTH / 2], [length - 0.6, LANE_WIDTH / 2])
         long, wide = np.exp(rng.uniform(np.log(0.1), np.log(0.9), 2))
         height, half_turn = rng.uniform(0.2, 1.0) * size, rng.uniform(0.0, np.pi / 2)
@@ -112,12 +110,10 @@ def discrete_rough(
     return Piece([ground], length, 0.0, tuple(plates))
 
 
-def stepping_stones(
-    rng: np.random.Generator, size: float, length: float = 4.0, stone: float = 0.4
-) -> Piece:
+def stepping_stones(rng: np.random.Generator, size: float) -> Piece:
     """Square stones `size` apart over a hole, each off its place by a little."""
-    pitch = stone + size
-    columns = int(np.ceil((length - size) / pitch))
+    stone, pitch = TREAD, TREAD + size
+    columns = int(np.ceil((HOLE_LENGTH - size) / pitch))
     rows = min(int(LANE_WIDTH / pitch), (BOX_LIMIT - 4) // columns)
     jitter = rng.uniform(-0.1, 0.1, (columns, rows, 2)) * size
     heights = rng.uniform(-0.2, 0.2, (columns, rows)) * size
@@ -130,12 +126,10 @@ def stepping_stones(
     return Piece(tops, columns * pitch + size)
 
 
-def planks(
-    rng: np.random.Generator, size: float, length: float = 4.0, plank: float = 0.4
-) -> Piece:
+def planks(rng: np.random.Generator, size: float) -> Piece:
     """Planks across the lane, `size` apart over a hole: stones that are missed only lengthwise."""
-    pitch = plank + size
-    count = int(np.ceil((length - size) / pitch))
+    plank, pitch = TREAD, TREAD + size
+    count = int(np.ceil((HOLE_LENGTH - size) / pitch))
     tops = []
     for number in range(count):
         x = size + plank / 2 + number * pitch + rng.uniform(-0.1, 0.1) * size

@@ -21,11 +21,9 @@ NOSING = (0.03, 0.06)
 Builder = Callable[[np.random.Generator, float], Piece]
 
 
-def stairs(
-    rng: np.random.Generator, size: float, steps: int = STEPS, run: float | None = None
-) -> Piece:
-    """Steps of height `size`, upwards when positive. Treads of `run` or random [0.26, 0.34] m."""
-    tread = rng.uniform(*RUN) if run is None else run
+def stairs(rng: np.random.Generator, size: float, steps: int = STEPS) -> Piece:
+    """Steps of height `size`, upwards when positive."""
+    tread = rng.uniform(*RUN)
     tops = [
         ((step + 0.5) * tread, 0.0, tread, LANE_WIDTH, (step + 1) * size) for step in range(steps)
     ]

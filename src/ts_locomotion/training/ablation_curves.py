@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ts_locomotion.training.learning_curves import ITERATIONS, Curves
+from ts_locomotion.training.learning_curves import ITERATIONS, Curves, smoothed
 
 
 def draw(trained: Mapping[str, Sequence[Curves]], name: str, path: Path) -> None:
@@ -44,6 +44,5 @@ def together(curves: Sequence[Mapping[int, float]]) -> tuple[NDArray, NDArray]:
     length = min(len(curve) for curve in curves)
     window = min(ITERATIONS, length)
     values = [list(curve.values())[:length] for curve in curves]
-    mean = np.full(window, 1.0 / window)
-    smooth = np.array([np.convolve(run, mean, "valid") for run in values])
+    smooth = np.array([smoothed(run, window) for run in values])
     return np.array(list(curves[0])[window - 1 : length]), smooth

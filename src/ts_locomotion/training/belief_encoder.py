@@ -19,6 +19,8 @@ from ts_locomotion.training.belief_networks import (
     POINTS,
     REACH,
     BeliefTeacher,
+    last_layer,
+    soften,
 )
 
 DECODED = ("heights", "privileged")
@@ -118,7 +120,7 @@ class BeliefStudent(nn.Module):
                 self.skip_head = MLP(hidden, FEET * POINTS, tuple(decoder), ACTIVATION)
         if "privileged" in decodes:
             self.privileged_decoder = MLP(hidden, privileged, tuple(decoder), ACTIVATION)
-        actions = _last(teacher.mlp).out_features
+        actions = last_layer(teacher.mlp).out_features
         self.mlp = MLP(size + belief, actions, _hidden_sizes(teacher.mlp), ACTIVATION)
         self.decoded = tuple(name for name in decodes if sees or name != "heights")
         self.state_size, self.belief_size, self.sight_size = self.cells.state_size, belief, sight
@@ -185,10 +187,10 @@ class BeliefStudent(nn.Module):
         self.mlp.load_state_dict(teacher.mlp.state_dict())
         if self.sight:
             self.sight.copy(teacher)
-        with torch.no_grad():
-            if self.gate_head:
-                _last(self.gate_head).bias.add_(OPEN_GATE)
-            _last(self.belief_head).weight.mul_(0.1)
+        if self.gate_head:
+            with torch.no_grad():
+                last_layer(self.gate_head).bias.add_(OPEN_GATE)
+        soften(self.belief_head, 0.1)
 
 
 class StudentGraph(nn.Module):
@@ -247,9 +249,3 @@ class BlindStudentGraph(StudentGraph):
 def _hidden_sizes(trunk: nn.Sequential) -> tuple[int, ...]:
     layers = [layer for layer in trunk if isinstance(layer, nn.Linear)]
     return tuple(layer.out_features for layer in layers[:-1])
-
-
-def _last(network: nn.Sequential) -> nn.Linear:
-    layer = network[-1]
-    assert isinstance(layer, nn.Linear)
-    return layer

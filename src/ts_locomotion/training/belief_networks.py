@@ -88,10 +88,7 @@ class BeliefTeacher(MLPModel):
         self.privileged_encoder = PrivilegedEncoder(
             obs["privileged"].shape[-1], privileged_encoding, privileged_encoder
         )
-        last_layer = self.mlp[-1]
-        assert isinstance(last_layer, nn.Linear)
-        with torch.no_grad():
-            last_layer.weight *= last_layer_gain
+        soften(self.mlp, last_layer_gain)
 
     def get_latent(
         self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
@@ -146,3 +143,16 @@ class BeliefCritic(MLPModel):
 
     def _get_latent_dim(self) -> int:
         return self.obs_dim + self.encoding_size
+
+
+def soften(network: nn.Sequential, gain: float) -> None:
+    """Scale the weights of the last layer."""
+    with torch.no_grad():
+        last_layer(network).weight.mul_(gain)
+
+
+def last_layer(network: nn.Sequential) -> nn.Linear:
+    """Of a network that ends without an activation."""
+    layer = network[-1]
+    assert isinstance(layer, nn.Linear)
+    return layer

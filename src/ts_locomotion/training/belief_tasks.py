@@ -185,38 +185,3 @@ def phase_residual(task: BeliefTask) -> BeliefTask:
             frame_terms=renamed(environment.frame_terms),
         ),
     )
-
-
-def go2_belief_tiny() -> BeliefTask:
-    """For tests."""
-    return tiny(go2_belief())
-
-
-def go2_belief_phase_tiny() -> BeliefTask:
-    """For tests."""
-    return tiny(go2_belief_phase())
-
-
-def go2_belief_blind_tiny() -> BeliefTask:
-    """For tests."""
-    return tiny(go2_belief_blind())
-
-
-def tiny(task: BeliefTask) -> BeliefTask:
-    """A training of seconds that learns nothing: for tests of the machinery."""
-    return replace(
-        task,
-        name=f"{task.name}_tiny",
-        purpose="seconds long, for tests",
-        steps=8 * 6 * 4,
-        steps_per_iteration=6,
-        save_interval=2,
-        environment=replace(
-            task.environment,
-            environments=8,
-            threads=1,
-            levels=2,
-            grounds=(Ground("flat", variants=2), Ground("stairs_up", hardest=0.1)),
-        ),
-        student=replace(task.student, steps=8 * 6 * 4, steps_per_iteration=6),
-    )

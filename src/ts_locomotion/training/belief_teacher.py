@@ -43,7 +43,6 @@ def settings(task: BeliefTask) -> dict[str, Any]:
     """The teacher's training in the words of rsl_rl."""
     return {
         "num_steps_per_env": task.steps_per_iteration,
-        "save_interval": task.save_interval,
         "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},
         "actor": {"class_name": BeliefTeacher, **actor_settings(task)},
         "critic": run.critic_settings(task.networks, task.exteroception),
@@ -65,11 +64,7 @@ def actor_settings(task: BeliefTask) -> dict[str, Any]:
     networks = task.networks
     return {
         "trunk": networks.trunk,
-        "distribution_cfg": {
-            "class_name": "GaussianDistribution",
-            "init_std": networks.initial_std,
-            "std_range": networks.std_range,
-        },
+        "distribution_cfg": run.distribution_settings(networks),
         "exteroception": task.exteroception,
         "scan_encoding": networks.scan_encoding,
         "scan_encoder": networks.scan_encoder,

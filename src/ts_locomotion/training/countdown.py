@@ -7,6 +7,11 @@ from collections.abc import Sequence
 CLEAR_LINE = "\r\x1b[K"
 
 
+def bar(share: float) -> str:
+    """A share as a picture of 20 characters."""
+    return f"[{'#' * int(20 * share):.<20}]"
+
+
 class Countdown:
     """A bar with an estimate, in place on a terminal and a line at a time elsewhere."""
 
@@ -20,8 +25,7 @@ class Countdown:
         self._done += 1
         share = sum(self._efforts[: self._done]) / sum(self._efforts)
         left = (time.monotonic() - self._started) * (1.0 / share - 1.0)
-        bar = "#" * int(20 * share) + "." * (20 - int(20 * share))
-        line = f"[{bar}] {self._done}/{len(self._efforts)} left {left / 60:.1f} min | {name}"
+        line = f"{bar(share)} {self._done}/{len(self._efforts)} left {left / 60:.1f} min | {name}"
         last = self._done == len(self._efforts)
         if sys.stderr.isatty():
             print(f"{CLEAR_LINE}{line}", end="\n" if last else "", file=sys.stderr, flush=True)

@@ -23,8 +23,6 @@ FALLEN_TILT = 1.0
 """[rad]"""
 PUSH_INTERVAL = 5.0
 COMMAND_INTERVAL = 10.0
-AFTER = 2.0
-"""Flat ground that ends every lane, less what a robot must have crossed of it [m]."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ class Course:
         substeps = round(contract.step_time / options.time_step)
         limits = contract.command_limits
         self.physics = Physics(models, np.arange(self.count) % count, substeps=substeps, threads=2)
-        self.ends = np.tile([place.bounds[1] - AFTER + 0.3 for place in self.terrains], repeats)
+        self.ends = np.tile([lane_end(place) for place in self.terrains], repeats)
         count = self.count
         self.ranges = CommandRanges(limits["linear_x"], limits["linear_y"], limits["angular_z"])
         self.step, self.steps = 0, round(trial.time / contract.step_time)
@@ -150,13 +148,11 @@ class Course:
         x, y = self.rng.uniform(-0.3, 0.3, count), self.rng.uniform(-0.7, 0.7, count)
         yaw = self.rng.uniform(-0.2, 0.2, count)
         base = np.stack([x, y, level + robot.STAND_HEIGHT + 0.005], axis=1)
-        none = np.zeros(count)
-        quaternion = np.stack([np.cos(yaw / 2), none, none, np.sin(yaw / 2)], axis=1)
         repeats = (self.count // count, 1)
         self.physics.reset(
             np.arange(self.count),
             np.tile(base, repeats),
-            np.tile(quaternion, repeats),
+            np.tile(rotation.from_yaw(yaw), repeats),
             robot.STAND_POSE,
         )
 
@@ -265,15 +261,20 @@ class Course:
         return (sums[self.period :] - sums[: -self.period]) / self.period
 
 
+def lane_end(place: Terrain) -> float:
+    """Where a robot has crossed a lane: 0.3 m into the 2 m of flat ground that end it [m]."""
+    return place.bounds[1] - 2.0 + 0.3
+
+
 def _mean(values: Array, counted: NDArray[np.bool_]) -> Array:
     """Mean over the first two axes where `counted`; nan where nothing is."""
     number = counted.sum(axis=(0, 1))
     return (values * counted).sum(axis=(0, 1)) / np.where(number > 0, number, np.nan)
 
 
-def wilson(wins: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval of a share."""
-    share = wins / count
+def wilson(wins: int, count: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share."""
+    share, z = wins / count, 1.96
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = (
         z

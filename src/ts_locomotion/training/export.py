@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ts_locomotion import bundle, observation
+from ts_locomotion import bundle
 from ts_locomotion.contract import Contract
 from ts_locomotion.errors import LocomotionError
 from ts_locomotion.training import belief_export, deploy_yaml, run, torchscript
@@ -18,49 +18,48 @@ from ts_locomotion.training.networks import (
     TeacherStudentActor,
 )
 from ts_locomotion.training.onnx_graph import Graph, check_parity, write
-from ts_locomotion.training.promise import promised
+from ts_locomotion.training.promise import graphs, promised
 from ts_locomotion.training.run import load_actor, read_record
 from ts_locomotion.training.tasks import Task
-
-Extra = Callable[[Path, Contract, Sequence[Graph]], None]
-"""Writes something more of a bundle's contract and networks into its folder."""
 
 
 def export(
     source: Path,
     folder: Path,
     name: str | None = None,
-    scores: Mapping[str, Any] | None = None,
-    extras: Sequence[Extra] = (),
+    scripted: bool = False,
+    deployed: bool = False,
 ) -> Contract:
-    """Write the bundle of a run. Raises BundleMismatch if ONNX differs from torch."""
+    """Write the bundle of a run. Raises BundleMismatch if ONNX differs from torch.
+
+    `scripted`: its networks as TorchScript as well. `deployed`: deploy/ for other controllers.
+    """
     record = read_record(source)
     task = run.task_of(record)
     training = {key: record[key] for key in ("command", "seed", "commit", "versions")}
-    about = (name or folder.name, training, scores or {})
+    about = (name or folder.name, training)
     if isinstance(task, BeliefTask):
-        graphs, contract = belief_export.describe(task, source, *about)
+        networks, contract = belief_export.describe(task, source, *about)
     else:
         task, actor, steps = load_actor(source)
         training["steps"] = steps
-        graphs, contract = graphs_of(task, actor), contract_of(task, actor, *about)
+        contract = contract_of(task, actor, *about)
+        networks = graphs_of(contract, actor)
     folder.mkdir(parents=True, exist_ok=True)
-    for graph in graphs:
+    for graph in networks:
         write(graph, folder)
         check_parity(graph, folder)
     written = bundle.write_contract(folder, contract)
     bundle.load(folder)
-    for extra in extras:
-        extra(folder, written, graphs)
+    if scripted:
+        torchscript.write(folder, networks)
+    if deployed:
+        deploy_yaml.write(folder, written, networks)
     return written
 
 
 def contract_of(
-    task: Task,
-    actor: TeacherStudentActor,
-    name: str,
-    training: Mapping[str, Any],
-    scores: Mapping[str, Any],
+    task: Task, actor: TeacherStudentActor, name: str, training: Mapping[str, Any]
 ) -> Contract:
     """The promise that travels with the weights."""
     config = task.environment
@@ -71,27 +70,14 @@ def contract_of(
         exteroception=task.exteroception,
         state_size=actor.history_encoder.state_size,
         belief_size=task.networks.latent,
-        **promised(config, training, scores),
+        **promised(config, training),
     )
 
 
-def graphs_of(task: Task, actor: TeacherStudentActor) -> tuple[Graph, Graph]:
+def graphs_of(contract: Contract, actor: TeacherStudentActor) -> tuple[Graph, Graph]:
     """The two networks of a bundle."""
-    config = task.environment
-    belief_inputs = {
-        "observation": observation.size(config.frame_terms),
-        **(bundle.SCAN_PORTS if actor.sight else {}),
-        "state": actor.history_encoder.state_size,
-    }
     belief = SeeingBeliefGraph(actor) if actor.sight else BeliefGraph(actor)
-    policy_inputs = {
-        "observation": observation.size(config.policy_terms),
-        "belief": task.networks.latent,
-    }
-    return (
-        Graph("belief.onnx", belief, belief_inputs, ("belief", "state_out")),
-        Graph("policy.onnx", PolicyGraph(actor), policy_inputs, ("action",)),
-    )
+    return graphs(contract, belief, PolicyGraph(actor))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -102,10 +88,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--torchscript", action="store_true", help="the networks as .pt as well")
     parser.add_argument("--deploy", action="store_true", help="deploy/ for other controllers")
     options = parser.parse_args(arguments)
-    chosen = {torchscript.write_bundle: options.torchscript, deploy_yaml.write: options.deploy}
     try:
-        extras = [extra for extra, wanted in chosen.items() if wanted]
-        contract = export(options.run, options.out, extras=extras)
+        contract = export(
+            options.run, options.out, scripted=options.torchscript, deployed=options.deploy
+        )
     except (LocomotionError, OSError) as error:
         print(f"ts-export: {error}", file=sys.stderr)
         return 2

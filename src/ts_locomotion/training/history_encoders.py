@@ -114,16 +114,6 @@ class TemporalConvolutions(WindowEncoder):
         self.convolutions = nn.Sequential(*layers)
         self.head = nn.Sequential(nn.Linear(inputs * length, sizes.latent), nn.Tanh())
 
-    @property
-    def receptive_field(self) -> int:
-        """How many frames, itself included, an output of the last convolution sees."""
-        seen, apart = 1, 1
-        for layer in self.convolutions:
-            if isinstance(layer, CausalConvolution):
-                seen += layer.dilation[0] * (layer.kernel_size[0] - 1) * apart
-                apart *= layer.stride[0]
-        return seen
-
     def convolve(self, history: Tensor) -> Tensor:
         """(B, H, N) to (B, C, T), T a few moments of which the last is now."""
         return self.convolutions(history.transpose(1, 2))

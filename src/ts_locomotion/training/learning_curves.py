@@ -1,7 +1,10 @@
 """What a training noted of itself, read back from its event files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 
 ITERATIONS = 10
@@ -40,16 +43,15 @@ class Curves:
     def spent_until(self, name: str, low: float) -> float:
         """Minutes of two cores' time until a smoothed curve fell below `low`; nan if never."""
         times = zip(self.values("time/collection"), self.values("time/learning"), strict=True)
-        spent, seconds = [sum(parts) for parts in times], 0.0
-        curve = self.values(name)
-        for iteration, second in enumerate(spent):
-            seconds += second
-            if iteration + 1 >= ITERATIONS:
-                recent = curve[iteration + 1 - ITERATIONS : iteration + 1]
-                if _mean(recent) < low:
-                    return seconds / 60.0
-        return float("nan")
+        spent = np.cumsum([sum(parts) for parts in times])[ITERATIONS - 1 :]
+        below = np.flatnonzero(smoothed(self.values(name)) < low)
+        return float(spent[below[0]]) / 60.0 if len(below) else float("nan")
 
 
-def _mean(values: list[float]) -> float:
+def smoothed(values: Sequence[float], window: int = ITERATIONS) -> NDArray:
+    """Mean of each `window` values in a row: none where there are fewer."""
+    return np.array([_mean(values[end - window : end]) for end in range(window, len(values) + 1)])
+
+
+def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else float("nan")

@@ -5,7 +5,7 @@ Letters: B batch, N_p policy observation, N_b history frame, S state, K privileg
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from rsl_rl.models import MLPModel
@@ -13,9 +13,9 @@ from rsl_rl.modules import MLP, EmpiricalNormalization, HiddenState
 from tensordict import TensorDict
 from torch import Tensor, nn
 
-from ts_locomotion.training.belief_encoder import SightEncoder
-from ts_locomotion.training.belief_networks import FEET, ScanEncoder
-from ts_locomotion.training.history_encoders import HistoryEncoder, WindowEncoder
+from ts_locomotion.training.belief_encoder import BeliefStudent, SightEncoder
+from ts_locomotion.training.belief_networks import FEET, ScanEncoder, soften
+from ts_locomotion.training.history_encoders import HistoryEncoder
 
 
 class SightSizes(NamedTuple):
@@ -135,10 +135,7 @@ class TeacherStudentActor(MLPModel):
         self.history_encoder = history_encoder(frames, frame_size, latent_size)
         seen = self.privilege_encoder.scan_encoder
         self.sight = StudentSight(latent_size, sight, seen.normalizer) if sight and seen else None
-        last_layer = self.mlp[-1]
-        assert isinstance(last_layer, nn.Linear)
-        with torch.no_grad():
-            last_layer.weight *= last_layer_gain
+        soften(self.mlp, last_layer_gain)
 
     def get_latent(
         self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
@@ -152,16 +149,6 @@ class TeacherStudentActor(MLPModel):
     def policy_input(self, obs: TensorDict, latent: Tensor) -> Tensor:
         """Normalised observation beside a latent. Shape (B, N_p + L)."""
         return torch.cat([super().get_latent(obs), latent], dim=-1)
-
-    def act_as_student(self, obs: TensorDict) -> Tensor:
-        """Deterministic action from what the robot felt last and sees now. Shape (B, J)."""
-        assert isinstance(self.history_encoder, WindowEncoder)
-        felt = self.history_encoder(obs["history"])
-        return self.act_knowing(obs, self.sight(felt, sights(obs)) if self.sight else felt)
-
-    def act_knowing(self, obs: TensorDict, latent: Tensor) -> Tensor:
-        """Deterministic action on a latent (B, L). Shape (B, J)."""
-        return self.mlp(self.policy_input(obs, latent))
 
     def policy_parameters(self) -> Iterator[nn.Parameter]:
         """What reinforcement learning trains: all but the student's encoders."""
@@ -213,24 +200,10 @@ class SeeingBeliefGraph(nn.Module):
         return self.sight(felt, Sights(heights, valid, map_age)), state_out
 
 
-class Acting(Protocol):
-    """What a policy graph takes from a network."""
-
-    @property
-    def obs_normalizer(self) -> nn.Module:
-        """Of the observation."""
-        ...
-
-    @property
-    def mlp(self) -> nn.Module:
-        """From the normalised observation beside the belief to the action."""
-        ...
-
-
 class PolicyGraph(nn.Module):
     """The deployed policy: observation and belief in, deterministic action out."""
 
-    def __init__(self, actor: Acting) -> None:
+    def __init__(self, actor: TeacherStudentActor | BeliefStudent) -> None:
         super().__init__()
         self.normalizer = actor.obs_normalizer
         self.mlp = actor.mlp

@@ -4,6 +4,7 @@ import sys
 import time
 
 from ts_locomotion.simulation.clock import CpuTime
+from ts_locomotion.training.countdown import bar
 
 
 class Progress:
@@ -44,15 +45,14 @@ class Progress:
         print(self._line(notes, left), end="\n" if last or not live else "\r", flush=True)
 
     def _line(self, notes: dict[str, float], left: float) -> str:
-        done = self._done / self._total
-        bar = "#" * int(20 * done) + "." * (20 - int(20 * done))
         levels = " ".join(
             f"{name.split('/')[1]} {value:.1f}"
             for name, value in notes.items()
             if name.startswith("level/")
         )
         return (
-            f"{self._name} [{bar}] {self._done}/{self._total} left {left / 60:.1f} min | "
+            f"{self._name} {bar(self._done / self._total)} {self._done}/{self._total} "
+            f"left {left / 60:.1f} min | "
             f"{notes['speed/two_cores_mean']:.0f} steps/s on two cores "
             f"({notes['speed/wall']:.0f} now) | reward {notes['walk/reward']:.4f} "
             f"error x {notes['walk/error_x']:.2f} turn {notes['walk/error_turn']:.2f} "

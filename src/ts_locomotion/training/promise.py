@@ -1,17 +1,18 @@
-"""The part of a bundle's contract that does not depend on the method of its training."""
+"""The part of a bundle that does not depend on the method of its training."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from torch import nn
 
-from ts_locomotion.contract import Gait
+from ts_locomotion import bundle
+from ts_locomotion.contract import Contract, Gait
 from ts_locomotion.simulation.environment import EnvironmentConfig
+from ts_locomotion.training.onnx_graph import Graph
 
 
-def promised(
-    config: EnvironmentConfig, training: Mapping[str, Any], scores: Mapping[str, Any]
-) -> dict[str, Any]:
+def promised(config: EnvironmentConfig, training: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of the contract that the environment decides, and the record of the training."""
     ranges = config.commands
     return {
@@ -28,5 +29,14 @@ def promised(
         },
         "gait": Gait(config.gait_frequency_hz),
         "training": dict(training),
-        "scores": dict(scores),
     }
+
+
+def graphs(contract: Contract, belief: nn.Module, policy: nn.Module) -> tuple[Graph, Graph]:
+    """The two networks of a bundle, with the ports that its contract promises."""
+    sensed, believed = bundle.belief_ports(contract)
+    observed, acted = bundle.policy_ports(contract)
+    return (
+        Graph("belief.onnx", belief, sensed, tuple(believed)),
+        Graph("policy.onnx", policy, observed, tuple(acted)),
+    )

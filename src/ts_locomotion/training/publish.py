@@ -26,7 +26,6 @@ def publish(
     folder: Path,
     count: int,
     trials: Sequence[Trial] | None = None,
-    seed: int = 0,
     looks: Sequence[str] = SCORED,
 ) -> list[Cell] | list[SeeingCell]:
     """Export a run into a bundle folder, score it with `count` robots per cell, print the table.
@@ -41,7 +40,7 @@ def publish(
             shutil.copyfile(source / name, folder / name)
     if count == 0:
         return []
-    cells, scores, told = _score(bundle.load(folder), trials, count, seed, looks)
+    cells, scores, told = _score(bundle.load(folder), trials, count, looks)
     bundle.write_contract(folder, dataclasses.replace(contract, scores=scores))
     write(folder / SCORES, {"cells": cells})
     print(told)
@@ -49,16 +48,16 @@ def publish(
 
 
 def _score(
-    model: Bundle, trials: Sequence[Trial] | None, count: int, seed: int, names: Sequence[str]
+    model: Bundle, trials: Sequence[Trial] | None, count: int, names: Sequence[str]
 ) -> tuple[list[Cell] | list[SeeingCell], Mapping[str, Any], str]:
     """Cells, what of them goes into the contract, and the table."""
     if not model.contract.exteroception:
-        cells = [evaluate(model, trial, count, seed) for trial in trials or TRIALS]
+        cells = [evaluate(model, trial, count) for trial in trials or TRIALS]
         return cells, summary(cells), table(cells)
     walker, looks = BundleWalker(model), [look for look in REGIMES if look.name in names]
     seen = [
         cell
         for trial in trials or belief_evaluate.TRIALS
-        for cell in belief_evaluate.evaluate(walker, trial, count, seed, looks)
+        for cell in belief_evaluate.evaluate(walker, trial, count, perceptions=looks)
     ]
     return seen, belief_evaluate.summary(seen), belief_evaluate.table(seen)

@@ -25,6 +25,7 @@ from ts_locomotion.training.history_encoders import HistoryEncoder, Sizes
 from ts_locomotion.training.mirror import Mirror, reflection
 from ts_locomotion.training.networks import SightSizes, TeacherStudentActor
 from ts_locomotion.training.overrides import as_plain, from_plain
+from ts_locomotion.training.ppo_settings import ActionNoise
 from ts_locomotion.training.tasks import AnyTask, Concurrent, Networks, Task, world
 from ts_locomotion.training.teacher_student import TeacherStudentPPO, interleaved
 
@@ -82,7 +83,6 @@ def settings(task: Task) -> dict[str, Any]:
     """A task in the words of rsl_rl."""
     return {
         "num_steps_per_env": task.steps_per_iteration,
-        "save_interval": task.save_interval,
         "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},
         "actor": {"class_name": TeacherStudentActor, **_actor_settings(task)},
         "critic": critic_settings(task.networks, task.exteroception),
@@ -120,6 +120,15 @@ def critic_settings(networks: Networks | BeliefNetworks, sees: bool) -> dict[str
     }
 
 
+def distribution_settings(noise: ActionNoise) -> dict[str, Any]:
+    """Class and arguments of what a policy draws its actions from."""
+    return {
+        "class_name": "GaussianDistribution",
+        "init_std": noise.initial_std,
+        "std_range": noise.std_range,
+    }
+
+
 def _algorithm_settings(task: Task) -> dict[str, Any]:
     values, config = asdict(task.algorithm), task.environment
     share = values.pop("student_share")
@@ -134,11 +143,7 @@ def _actor_settings(task: Task) -> dict[str, Any]:
     networks = task.networks
     return {
         "hidden_dims": networks.policy,
-        "distribution_cfg": {
-            "class_name": "GaussianDistribution",
-            "init_std": networks.initial_std,
-            "std_range": networks.std_range,
-        },
+        "distribution_cfg": distribution_settings(networks),
         "latent_size": networks.latent,
         "privilege_dims": networks.privilege_encoder,
         "history_encoder": partial(_history_encoder, networks),

@@ -14,10 +14,7 @@ from ts_locomotion.training.belief_tasks import (
     BeliefTask,
     go2_belief,
     go2_belief_blind,
-    go2_belief_blind_tiny,
     go2_belief_phase,
-    go2_belief_phase_tiny,
-    go2_belief_tiny,
 )
 from ts_locomotion.training.ppo_settings import PPO, ActionNoise
 
@@ -227,70 +224,53 @@ def level_ground(task: Task) -> Task:
     )
 
 
-def tiny(task: Task, levels: int = 8) -> Task:
-    """A training of seconds that learns nothing: for tests of the machinery."""
-    return replace(
-        task,
-        name=f"{task.name}_tiny",
-        purpose="seconds long, for tests",
-        steps=8 * 6 * 4,
-        steps_per_iteration=6,
-        save_interval=2,
-        environment=replace(
-            task.environment,
-            environments=8,
-            history_frames=4,
-            threads=1,
-            levels=levels,
-            grounds=(Ground("flat", variants=2), Ground("stairs_up", hardest=0.1)),
-        ),
-    )
-
-
-def go2_ts_tiny() -> Task:
-    """For tests."""
-    return tiny(go2_ts())
-
-
-def go2_cts_tiny() -> Task:
-    """For tests."""
-    return tiny(go2_cts())
-
-
-def go2_ts_sighted_tiny() -> Task:
-    """For tests."""
-    return tiny(go2_ts_sighted(), levels=2)
-
-
-def go2_cts_sighted_tiny() -> Task:
-    """For tests."""
-    return tiny(go2_cts_sighted(), levels=2)
-
-
 AnyTask = Task | BeliefTask
 
 TASKS: Mapping[str, Callable[[], AnyTask]] = {
     "go2_ts": go2_ts,
     "go2_ts_flat": go2_ts_flat,
     "go2_ts_sighted": go2_ts_sighted,
-    "go2_ts_tiny": go2_ts_tiny,
-    "go2_ts_sighted_tiny": go2_ts_sighted_tiny,
     "go2_cts": go2_cts,
     "go2_cts_flat": go2_cts_flat,
     "go2_cts_sighted": go2_cts_sighted,
-    "go2_cts_tiny": go2_cts_tiny,
-    "go2_cts_sighted_tiny": go2_cts_sighted_tiny,
     "go2_belief": go2_belief,
-    "go2_belief_tiny": go2_belief_tiny,
     "go2_belief_blind": go2_belief_blind,
-    "go2_belief_blind_tiny": go2_belief_blind_tiny,
     "go2_belief_phase": go2_belief_phase,
-    "go2_belief_phase_tiny": go2_belief_phase_tiny,
 }
+TINY = "_tiny"
 
 
 def make(name: str) -> AnyTask:
-    """A task by name. Raises ConfigurationError for an unknown one."""
-    if name not in TASKS:
+    """A task by name, as a seconds long one where that ends in TINY.
+
+    Raises ConfigurationError for an unknown one.
+    """
+    known = name.removesuffix(TINY)
+    if known not in TASKS:
         raise ConfigurationError(f"unknown task {name!r}; valid: {', '.join(TASKS)}")
-    return TASKS[name]()
+    task = TASKS[known]()
+    return task if known == name else tiny(task)
+
+
+def tiny(task: AnyTask) -> AnyTask:
+    """A training of seconds that learns nothing: for tests of the machinery."""
+    config = task.environment
+    stage = {"steps": 8 * 6 * 4, "steps_per_iteration": 6}
+    small = replace(
+        task,
+        name=task.name + TINY,
+        purpose="seconds long, for tests",
+        save_interval=2,
+        environment=replace(
+            config,
+            environments=8,
+            history_frames=min(4, config.history_frames),
+            threads=1,
+            levels=2 if isinstance(config, SightedConfig) else 8,
+            grounds=(Ground("flat", variants=2), Ground("stairs_up", hardest=0.1)),
+        ),
+        **stage,
+    )
+    if isinstance(small, BeliefTask):
+        return replace(small, student=replace(small.student, **stage))
+    return small

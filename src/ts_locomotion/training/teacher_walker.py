@@ -15,7 +15,7 @@ from ts_locomotion.contract import Contract
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.observation import Proprioception
 from ts_locomotion.robot import Array
-from ts_locomotion.simulation import measurement
+from ts_locomotion.simulation import measurement, randomization
 from ts_locomotion.simulation.sighted_environment import privileged, true_scans
 from ts_locomotion.simulation.terrain import HeightGrids
 from ts_locomotion.training import belief_export, belief_student, belief_teacher, run
@@ -33,10 +33,10 @@ def load(folder: Path, name: str) -> "TeacherWalker":
         raise ConfigurationError(f"{folder} holds a {task.name}, which has no teacher that sees")
     if not isinstance(task, BeliefTask):
         _, actor, _ = run.load_actor(folder)
-        return TeacherWalker(name, actor, contract_of(task, actor, name, {}, {}))
+        return TeacherWalker(name, actor, contract_of(task, actor, name, {}))
     teacher, _ = belief_teacher.load(task, folder)
     student = BeliefStudent(teacher, **belief_student.student_settings(task))
-    return TeacherWalker(name, teacher, belief_export.contract_of(task, student, name, {}, {}))
+    return TeacherWalker(name, teacher, belief_export.contract_of(task, student, name, {}))
 
 
 def student_bundle(folder: Path) -> Bundle | None:
@@ -62,8 +62,8 @@ class TeacherWalker:
         """Forget everything."""
         self._course, self._heights = course, heights
         count = course.count
-        friction = [variation.foot_friction - 0.8 for variation in course.variations]
-        self._friction = np.array(friction)[course.physics.assignment, None]
+        friction = [randomization.privileged(each)["friction"] for each in course.variations]
+        self._friction = np.array(friction)[course.physics.assignment]
         self._air_time = np.zeros((count, 4))
         self._phase, self._action = np.zeros(count), np.zeros((count, self.contract.action.size))
 

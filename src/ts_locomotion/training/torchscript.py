@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ts_locomotion.contract import Contract
 from ts_locomotion.errors import BundleMismatch
 from ts_locomotion.training.onnx_graph import PARITY, Graph, samples
 
@@ -19,11 +18,6 @@ BATCHES = (1, 7)
 def write(folder: Path, graphs: Sequence[Graph]) -> list[Path]:
     """Write each network beside its ONNX file, as <name>.pt with the same inputs in order."""
     return [_write(graph, (folder / graph.file).with_suffix(".pt")) for graph in graphs]
-
-
-def write_bundle(folder: Path, _contract: Contract, graphs: Sequence[Graph]) -> None:
-    """Write them as something more of an export."""
-    write(folder, graphs)
 
 
 def check_parity(graph: Graph, path: Path) -> float:
