@@ -113,9 +113,7 @@ def achieved(recording: Recording, chosen: NDArray[np.bool_]) -> Array:
 
 def table(report: Mapping[str, Any]) -> str:
     """The report as a person reads it."""
-    rows = [
-        ("leg", "time [s]", "commanded v_x v_y w_z", "achieved v_x v_y w_z", "moved [m m rad]")
-    ]
+    rows = [TABLE_HEAD]
     for leg in report["legs"]:
         rows.append(
             (

@@ -39,7 +39,6 @@ class RobotSample(NamedTuple):
     """A RobotState, checked."""
 
     stamp: int
-    tick: int
     mode: int
     sensed: Proprioception
 
@@ -66,7 +65,6 @@ class Targets(NamedTuple):
     """A JointTargets message, checked."""
 
     stamp: int
-    sequence: int
     positions: Array  # (J,) [rad]
     stiffness: Array  # (J,) [N m/rad]
     damping: Array  # (J,) [N m s/rad]
@@ -112,7 +110,7 @@ def robot_sample(serialized: bytes) -> RobotSample:
         joint_positions=finite("joint_positions", message.joint_positions, 12)[order],
         joint_velocities=finite("joint_velocities", message.joint_velocities, 12)[order],
     )
-    return RobotSample(nanoseconds(message.header.stamp), message.tick, message.mode, sensed)
+    return RobotSample(nanoseconds(message.header.stamp), message.mode, sensed)
 
 
 def new_robot_state() -> RobotState:
@@ -317,7 +315,6 @@ def targets(message: JointTargets, action_size: int | None = None) -> Targets:
         raise InvalidInput("a gain is negative")
     return Targets(
         nanoseconds(message.header.stamp),
-        message.sequence,
         finite("positions", message.positions, 12)[order],
         stiffness,
         damping,

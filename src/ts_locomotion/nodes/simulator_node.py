@@ -193,9 +193,7 @@ class SimulatorNode(Node):
         elif damped:
             limit = self._settings.low_cmd_timeout
             level, message = ERROR, f"no valid /lowcmd for {limit:g} s: motors only damp"
-        elif (
-            isinstance(self._pace, pacing.RealTime) and not self._settings.paused and factor < SLOW
-        ):
+        elif self._keeps_time and factor < SLOW:
             level, message = WARN, f"too slow: {factor:.2f} of real time"
         missed = self._pace.missed_steps if isinstance(self._pace, pacing.RealTime) else 0
         return Health(
