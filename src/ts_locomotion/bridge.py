@@ -1,6 +1,5 @@
 """The robot bridge as a plain object: robot states and joint targets in, motor commands out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ts_locomotion import modes, safety, unitree
@@ -53,9 +52,9 @@ class RobotBridge:
         self._tick = state.tick
         self._decide(Facts(stamp, state.joint_positions, verdict, self._targets))
 
-    def follow(self, names: Sequence[str], targets: JointTargets) -> None:
+    def follow(self, targets: JointTargets) -> None:
         """Take in new joint targets. Raises InvalidInput for those that fail the guards."""
-        verdict = safety.check_targets(names, targets, self._options.limits)
+        verdict = safety.check_targets(targets, self._options.limits)
         if not verdict.ok:
             raise InvalidInput(verdict.reason)
         self._targets = targets

@@ -11,7 +11,7 @@ from ts_locomotion.demo.course import Sight
 from ts_locomotion.demo.logbook import NO_BELIEF, SCAN, Belief, Boxes, Logbook, Look, Motion
 from ts_locomotion.modes import Mode
 from ts_locomotion.observation import Proprioception
-from ts_locomotion.robot import JOINTS, Array
+from ts_locomotion.robot import Array
 from ts_locomotion.safety import JointTargets
 from ts_locomotion.simulation.height_noise import HeightNoise, HeightNoiseConfig
 from ts_locomotion.simulation.robot_simulator import (
@@ -119,7 +119,7 @@ class Player:
         targets = JointTargets(
             self._stamp, answer.targets[0], contract.stiffness, contract.damping
         )
-        self.bridge.follow(JOINTS, targets)
+        self.bridge.follow(targets)
         self._rise()
         for _ in range(SUBSTEPS):
             self.robot.command(unitree.decode_low_cmd(self.bridge.command()))

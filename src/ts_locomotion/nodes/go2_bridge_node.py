@@ -17,7 +17,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from unitree_go.msg import LowCmd, LowState
 
-from ts_locomotion import modes, robot, unitree
+from ts_locomotion import modes, unitree
 from ts_locomotion.bridge import NANOSECONDS_PER_TICK, RobotBridge
 from ts_locomotion.errors import InvalidFrame, InvalidInput
 from ts_locomotion.nodes import conversions, parameters, spin
@@ -102,8 +102,7 @@ class Go2BridgeNode(Node):
         try:
             targets = conversions.targets(message)
             self._bridge.follow(
-                robot.JOINTS,
-                SafeTargets(targets.stamp, targets.positions, targets.stiffness, targets.damping),
+                SafeTargets(targets.stamp, targets.positions, targets.stiffness, targets.damping)
             )
         except InvalidInput as refusal:
             self._refusals.refuse("joint_targets", refusal)
