@@ -40,7 +40,7 @@ class BridgeSettings:
         read_only=True,
     )
     tilt_limit: float = setting(
-        0.8,
+        SafetyLimits.tilt,
         "Beyond this tilt the robot is damped",
         unit="rad",
         minimum=0.1,
@@ -48,7 +48,7 @@ class BridgeSettings:
         read_only=True,
     )
     hold_age: float = setting(
-        0.06,
+        SafetyLimits.hold_age,
         "Older joint targets are only held",
         unit="s",
         minimum=0.02,
@@ -56,7 +56,7 @@ class BridgeSettings:
         read_only=True,
     )
     target_age: float = setting(
-        0.2,
+        SafetyLimits.target_age,
         "Joint targets older than this damp the robot",
         unit="s",
         minimum=0.02,
