@@ -39,9 +39,7 @@ class BeliefViewSettings:
     """Parameters of the belief view."""
 
     bundle: str = setting(
-        DEFAULT_BUNDLE,
-        "Model bundle of the belief node: a name below models/, or a folder",
-        read_only=True,
+        DEFAULT_BUNDLE, "Model bundle of the belief node: a name below models/, or a folder"
     )
     rate: float = setting(
         10.0,
@@ -49,7 +47,6 @@ class BeliefViewSettings:
         unit="Hz",
         minimum=0.1,
         maximum=50.0,
-        read_only=True,
     )
 
 

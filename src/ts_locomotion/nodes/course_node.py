@@ -52,19 +52,13 @@ LINE_PERIOD = 0.5
 class CourseSettings:
     """Parameters of the course."""
 
-    terrain: str = setting("flat", "Ground that the course is made for", read_only=True)
-    duration: float = setting(
-        60.0, "Of walking, at most", unit="s", minimum=0.0, maximum=3600.0, read_only=True
-    )
-    lockstep: bool = setting(
-        False, "Whether to drive a paused simulator through its ~/advance", read_only=True
-    )
-    sees: bool = setting(
-        False, "Whether to write down what the robot sees and believes", read_only=True
-    )
-    output: str = setting("out/demo/recording.npz", "File of the recording", read_only=True)
+    terrain: str = setting("flat", "Ground that the course is made for")
+    duration: float = setting(60.0, "Of walking, at most", unit="s", minimum=0.0, maximum=3600.0)
+    lockstep: bool = setting(False, "Whether to drive a paused simulator through its ~/advance")
+    sees: bool = setting(False, "Whether to write down what the robot sees and believes")
+    output: str = setting("out/demo/recording.npz", "File of the recording")
     patience: float = setting(
-        60.0, "Wait for the graph to come up", unit="s", minimum=1.0, maximum=600.0, read_only=True
+        60.0, "Wait for the graph to come up", unit="s", minimum=1.0, maximum=600.0
     )
 
 

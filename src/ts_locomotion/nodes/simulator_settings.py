@@ -15,70 +15,42 @@ from ts_locomotion.simulation.terrain import KINDS
 class SimulatorSettings:
     """Parameters of the simulator. None can be changed while it runs."""
 
-    terrain: str = setting(
-        RobotOptions.terrain, "Name of the ground", choices=(*KINDS, *COURSES), read_only=True
-    )
+    terrain: str = setting(RobotOptions.terrain, "Name of the ground", choices=(*KINDS, *COURSES))
     difficulty: float = setting(
-        RobotOptions.difficulty, "Of the terrain", minimum=0.0, maximum=1.0, read_only=True
+        RobotOptions.difficulty, "Of the terrain", minimum=0.0, maximum=1.0
     )
-    seed: int = setting(
-        RobotOptions.seed, "Of everything random", minimum=0, maximum=999_999_999, read_only=True
-    )
+    seed: int = setting(RobotOptions.seed, "Of everything random", minimum=0, maximum=999_999_999)
     pace: str = setting(
         "realtime",
         "With the wall clock, the same but waiting for a late policy, as fast as it can, or"
         " waiting for each command",
         choices=("realtime", "patient", "fast", "lockstep"),
-        read_only=True,
     )
-    paused: bool = setting(False, "Only ~/advance lets time pass", read_only=True)
-    gantry: bool = setting(
-        RobotOptions.gantry, "Hang until the robot stands and its policy runs", read_only=True
-    )
-    view: bool = setting(False, "Open the MuJoCo viewer", read_only=True)
+    paused: bool = setting(False, "Only ~/advance lets time pass")
+    gantry: bool = setting(RobotOptions.gantry, "Hang until the robot stands and its policy runs")
+    view: bool = setting(False, "Open the MuJoCo viewer")
     low_cmd_timeout: float = setting(
         RobotOptions.low_cmd_timeout,
         "Without a valid /lowcmd for longer the motors damp",
         unit="s",
         minimum=0.002,
         maximum=10.0,
-        read_only=True,
     )
-    map_layer: str = setting("elevation", "Layer of the elevation map", read_only=True)
+    map_layer: str = setting("elevation", "Layer of the elevation map")
     map_resolution: float = setting(
-        MapOptions.resolution,
-        "Side of a cell",
-        unit="m",
-        minimum=0.01,
-        maximum=1.0,
-        read_only=True,
+        MapOptions.resolution, "Side of a cell", unit="m", minimum=0.01, maximum=1.0
     )
     map_length: float = setting(
-        MapOptions.length, "Side of the map", unit="m", minimum=0.5, maximum=20.0, read_only=True
+        MapOptions.length, "Side of the map", unit="m", minimum=0.5, maximum=20.0
     )
     map_rate: float = setting(
-        MapOptions.rate,
-        "Of the map; 0: no map",
-        unit="Hz",
-        minimum=0.0,
-        maximum=50.0,
-        read_only=True,
+        MapOptions.rate, "Of the map; 0: no map", unit="Hz", minimum=0.0, maximum=50.0
     )
     map_noise: float = setting(
-        MapOptions.noise,
-        "Standard deviation of a cell",
-        unit="m",
-        minimum=0.0,
-        maximum=1.0,
-        read_only=True,
+        MapOptions.noise, "Standard deviation of a cell", unit="m", minimum=0.0, maximum=1.0
     )
     map_delay: float = setting(
-        MapOptions.delay,
-        "From measurement to delivery",
-        unit="s",
-        minimum=0.0,
-        maximum=5.0,
-        read_only=True,
+        MapOptions.delay, "From measurement to delivery", unit="s", minimum=0.0, maximum=5.0
     )
     map_drift: float = setting(
         MapOptions.drift,
@@ -86,14 +58,9 @@ class SimulatorSettings:
         unit="m",
         minimum=0.0,
         maximum=1.0,
-        read_only=True,
     )
     map_holes: float = setting(
-        MapOptions.holes,
-        "Share of the ground that is never seen",
-        minimum=0.0,
-        maximum=1.0,
-        read_only=True,
+        MapOptions.holes, "Share of the ground that is never seen", minimum=0.0, maximum=1.0
     )
     map_cut_from: float = setting(
         MapOptions.cut_from,
@@ -101,7 +68,6 @@ class SimulatorSettings:
         unit="m",
         minimum=-1000.0,
         maximum=1000.0,
-        read_only=True,
     )
     map_cut_to: float = setting(
         MapOptions.cut_to,
@@ -109,7 +75,6 @@ class SimulatorSettings:
         unit="m",
         minimum=-1000.0,
         maximum=1000.0,
-        read_only=True,
     )
 
     @property
