@@ -19,7 +19,7 @@ from unitree_go.msg import LowCmd, LowState
 
 from ts_locomotion import modes, unitree
 from ts_locomotion.bridge import NANOSECONDS_PER_TICK, RobotBridge
-from ts_locomotion.errors import InvalidFrame, InvalidInput
+from ts_locomotion.errors import InvalidInput
 from ts_locomotion.nodes import conversions, parameters, spin
 from ts_locomotion.nodes.bridge_settings import BridgeSettings
 from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health, Heartbeat, Refusals
@@ -69,10 +69,8 @@ class Go2BridgeNode(Node):
 
     def _sense(self, data: Any) -> None:
         now = time.monotonic()
-        try:
-            state = unitree.decode_low_state(data)
-        except InvalidFrame as refusal:
-            self._refusals.refuse("/lowstate", refusal)
+        state = self._refusals.checked("/lowstate", unitree.decode_low_state, data)
+        if state is None:
             return
         self._sensed_at = now
         if self._settings.simulated and state.tick == self._tick:

@@ -13,7 +13,6 @@ from tf2_msgs.msg import TFMessage
 
 from ts_locomotion import description
 from ts_locomotion.description import Placement
-from ts_locomotion.errors import InvalidInput
 from ts_locomotion.nodes import conversions, spin
 from ts_locomotion.nodes.conversions import Pose
 from ts_locomotion.nodes.diagnostics import OK, WARN, Health, Heartbeat, Refusals
@@ -33,17 +32,14 @@ class RobotDescriptionNode(Node):
         self._description = self.create_publisher(String, "robot_description", latched)
         self._fixed = self.create_publisher(TFMessage, "/tf_static", latched)
         self._moving = self.create_publisher(TFMessage, "/tf", 100)
-        self.create_subscription(JointState, "joint_states", self._bend, 10)
+        bend = self._refusals.guarded("joint_states", self._bend)
+        self.create_subscription(JointState, "joint_states", bend, 10)
         self._heartbeat = Heartbeat(self, self._health)
         self._description.publish(String(data=description.urdf()))
         self._fixed.publish(_transforms(ALWAYS, description.fixed_links()))
 
     def _bend(self, message: JointState) -> None:
-        try:
-            joint_positions = conversions.joint_positions(message)
-        except InvalidInput as refusal:
-            self._refusals.refuse("joint_states", refusal)
-            return
+        joint_positions = conversions.joint_positions(message)
         self._states += 1
         stamp = conversions.nanoseconds(message.header.stamp)
         self._moving.publish(_transforms(stamp, description.moving_links(joint_positions)))

@@ -22,7 +22,6 @@ from std_srvs.srv import Trigger
 from unitree_go.msg import LowCmd, LowState
 
 from ts_locomotion import unitree
-from ts_locomotion.errors import InvalidFrame
 from ts_locomotion.nodes import pacing, parameters, spin
 from ts_locomotion.nodes.advance import AdvanceService, Request
 from ts_locomotion.nodes.command_timing import CommandTiming
@@ -135,10 +134,8 @@ class SimulatorNode(Node):
 
     def _obey(self, data: Any) -> None:
         now = time.monotonic()
-        try:
-            command = unitree.decode_low_cmd(data)
-        except InvalidFrame as refusal:
-            self._refusals.refuse("/lowcmd", refusal)
+        command = self._refusals.checked("/lowcmd", unitree.decode_low_cmd, data)
+        if command is None:
             return
         self._commands += 1
         answers_present_state = command.reserve == self._robot.tick
