@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from ts_locomotion import modes, safety, unitree
+from ts_locomotion import modes, safety, ticks, unitree
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.modes import Facts, ModeState
 from ts_locomotion.observation import Proprioception
 from ts_locomotion.safety import JointTargets, RobotSample, SafetyLimits
 from ts_locomotion.unitree import LowCmd, LowState
-
-CONTROL_PERIOD_MS = 20
-NANOSECONDS_PER_TICK = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ class RobotBridge:
         if not (self._options.lockstep and self._expects_policy) or self._facts is None:
             return False
         answered = self._targets is not None and self._targets.stamp == self._facts.stamp
-        return self._tick % CONTROL_PERIOD_MS == 0 and not answered
+        return self._tick % ticks.CONTROL_PERIOD_MS == 0 and not answered
 
     @property
     def target_age(self) -> float:
@@ -110,7 +107,7 @@ class RobotBridge:
             return unitree.encode_low_cmd(command._replace(sn=(0, 0)))
         source = unitree.NO_TICK
         if self._targets is not None:
-            source = self._targets.stamp // NANOSECONDS_PER_TICK
+            source = self._targets.stamp // unitree.NANOSECONDS_PER_TICK
         return unitree.encode_low_cmd(command._replace(reserve=self._tick, sn=(source, 0)))
 
     def _decide(self, facts: Facts) -> None:

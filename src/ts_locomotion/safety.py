@@ -20,6 +20,8 @@ class Verdict(NamedTuple):
 
 
 SAFE = Verdict(True)
+FALLEN_TILT = 1.0
+"""A base tilted further than this lies on its side [rad]."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from ts_locomotion.frame_layout import Field, FrameLayout, Group
 from ts_locomotion.robot import Array
 
 JOINT_COUNT = 12
+STATE_PERIOD_MS = 2
+NANOSECONDS_PER_TICK = 1_000_000
+"""Of LowState.tick."""
 HEAD = (0xFE, 0xEF)
 LOW_LEVEL = 0xFF
 SERVO = 0x01

@@ -17,11 +17,10 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
-from ts_locomotion import bundle, rotation
+from ts_locomotion import bundle, rotation, safety
 from ts_locomotion.bringup import graph, process
 from ts_locomotion.bringup.graph import NodeSpec
 from ts_locomotion.demo import lane
-from ts_locomotion.demo.course import FALLEN_TILT
 from ts_locomotion.demo.main import walk
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.errors import ConfigurationError, LocomotionError
@@ -122,7 +121,7 @@ def judge(recording: Recording, end: float) -> Walked:
     first = int(begins.argmax()) if begins.any() else len(begins)
     last = int(beyond.argmax()) if beyond.any() else len(beyond)
     on_lane = slice(first, last)
-    tilted = rotation.tilt(recording.orientation[on_lane]) > FALLEN_TILT
+    tilted = rotation.tilt(recording.orientation[on_lane]) > safety.FALLEN_TILT
     fell = bool((tilted | (recording.mode[on_lane] == Mode.DAMP)).any())
     error = np.abs(recording.velocity[on_lane, 0] - lane.SPEED)
     return Walked(

@@ -4,7 +4,7 @@ import numpy as np
 
 from ts_locomotion import belief_picture, perception, unitree
 from ts_locomotion.belief import Scans
-from ts_locomotion.bridge import NANOSECONDS_PER_TICK, BridgeOptions, RobotBridge
+from ts_locomotion.bridge import BridgeOptions, RobotBridge
 from ts_locomotion.bundle import Bundle
 from ts_locomotion.demo import course
 from ts_locomotion.demo.course import Sight
@@ -128,7 +128,7 @@ class Player:
 
     @property
     def _stamp(self) -> int:
-        return self.robot.tick * NANOSECONDS_PER_TICK
+        return self.robot.tick * unitree.NANOSECONDS_PER_TICK
 
     def _sense(self) -> None:
         self.bridge.sense(self.robot.low_state(), self._stamp)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu, JointState
 
-from ts_locomotion import robot
+from ts_locomotion import perception, robot
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.observation import Proprioception
 from ts_locomotion.robot import Array
@@ -116,7 +116,7 @@ def robot_sample(serialized: bytes) -> RobotSample:
 def new_robot_state() -> RobotState:
     """A RobotState with its names, to be filled again and again."""
     message = RobotState(joint_names=list(robot.JOINTS))
-    message.header.frame_id = "base_link"
+    message.header.frame_id = robot.BASE_LINK
     return message
 
 
@@ -192,7 +192,7 @@ def imu_message(
         linear_acceleration=vector_message(linear_acceleration),
     )
     message.header.stamp = time_message(stamp)
-    message.header.frame_id = "base_link"
+    message.header.frame_id = robot.BASE_LINK
     return message
 
 
@@ -265,7 +265,7 @@ def scan(message: FootScans) -> Scan:
     return Scan(
         nanoseconds(message.header.stamp),
         message.map_age,
-        finite("heights", message.heights, 208),
+        finite("heights", message.heights, perception.SCAN_SIZE),
         np.asarray(message.valid, dtype=bool),
     )
 

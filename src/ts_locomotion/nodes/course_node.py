@@ -24,7 +24,7 @@ from rclpy.utilities import ok, try_shutdown
 from sensor_msgs.msg import JointState
 from visualization_msgs.msg import MarkerArray
 
-from ts_locomotion import modes
+from ts_locomotion import modes, ticks
 from ts_locomotion.demo import course
 from ts_locomotion.demo.course import Driver, Order, Outcome, Sight
 from ts_locomotion.demo.logbook import Logbook, Motion
@@ -187,9 +187,8 @@ class CourseNode(Node):
         answer = self._answer(self._advance.call_async(Advance.Request(duration=duration)))
         if not answer.success:
             raise GraphError(f"the simulator does not advance: {answer.message}")
-        reached = round(answer.time * 1e9)
-        period = 20_000_000
-        self._await("odometry", lambda: self.stamp >= reached // period * period)
+        reached = ticks.tick_of(round(answer.time * 1e9))
+        self._await("odometry", lambda: ticks.tick_of(self.stamp) >= reached)
 
     def _carry_out(self, order: Order) -> None:
         if order.mode is not None:

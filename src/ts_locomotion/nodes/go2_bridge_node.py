@@ -18,7 +18,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from unitree_go.msg import LowCmd, LowState
 
 from ts_locomotion import modes, unitree
-from ts_locomotion.bridge import NANOSECONDS_PER_TICK, RobotBridge
+from ts_locomotion.bridge import RobotBridge
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.nodes import conversions, parameters, spin
 from ts_locomotion.nodes.bridge_settings import BridgeSettings
@@ -29,7 +29,6 @@ from ts_locomotion_msgs.msg import JointTargets, Mode
 from ts_locomotion_msgs.srv import SetMode
 
 GUARD_PERIOD = 0.02
-STATE_PERIOD_MS = 2
 POLICY_PATIENCE = 2.0
 """In lockstep a silent policy is waited for this wall time [s], twice what belief waits."""
 DELIVERY = Duration(nanoseconds=100_000_000)
@@ -79,12 +78,12 @@ class Go2BridgeNode(Node):
         self._tick = state.tick
         self._states += 1
         self._stamp = (
-            state.tick * NANOSECONDS_PER_TICK
+            state.tick * unitree.NANOSECONDS_PER_TICK
             if self._settings.simulated
             else self.get_clock().now().nanoseconds
         )
         self._bridge.sense(state, self._stamp)
-        index = state.tick // STATE_PERIOD_MS if self._settings.simulated else self._states
+        index = state.tick // unitree.STATE_PERIOD_MS if self._settings.simulated else self._states
         self._topics.publish(index, self._stamp, self._bridge.mode.mode, state)
         self._waiting = self._bridge.waits
         self._waiting_since = now

@@ -21,7 +21,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import Trigger
 from unitree_go.msg import LowCmd, LowState
 
-from ts_locomotion import unitree
+from ts_locomotion import safety, ticks, unitree
 from ts_locomotion.nodes import pacing, parameters, spin
 from ts_locomotion.nodes.advance import AdvanceService, Request
 from ts_locomotion.nodes.command_timing import CommandTiming
@@ -33,9 +33,6 @@ from ts_locomotion.simulation.robot_simulator import STEP_MS, RobotSimulator
 from ts_locomotion.simulation.viewer import Viewer
 from ts_locomotion_msgs.msg import Mode
 
-CONTROL_PERIOD_MS = 20
-FALLEN_TILT = 1.0
-"""Beyond this tilt the robot has fallen [rad]."""
 SLOW = 0.95
 """A real-time factor below this is worth a warning."""
 IDLE = 0.5
@@ -171,7 +168,7 @@ class SimulatorNode(Node):
             # Before the state: what reaches a process over two hops cannot overtake what is
             # already in its queue, so that in lockstep perception always sees the map first.
             self._world.publish_map(measured)
-        if tick % CONTROL_PERIOD_MS == 0:
+        if tick % ticks.CONTROL_PERIOD_MS == 0:
             self._world.publish_motion(tick, self._robot.base_motion())
             if self._mode.mode == Mode.WALK:
                 self._timing.state_published(tick, time.monotonic())
@@ -202,7 +199,7 @@ class SimulatorNode(Node):
                 "missed_steps": missed,
                 "gantry": self._robot.gantry_state,
                 "motors": "damped" if damped else "commanded",
-                "fallen": self._robot.tilt > FALLEN_TILT,
+                "fallen": self._robot.tilt > safety.FALLEN_TILT,
                 "commands": self._commands,
                 **self._refusals.values(),
                 **self._timing.values(),
