@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from ts_locomotion import modes, safety, ticks, unitree
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.modes import Facts, ModeState
-from ts_locomotion.observation import Proprioception
 from ts_locomotion.safety import JointTargets, RobotSample, SafetyLimits
 from ts_locomotion.unitree import LowCmd, LowState
 
@@ -38,13 +37,7 @@ class RobotBridge:
 
     def sense(self, state: LowState, stamp: int) -> None:
         """Take in and judge the robot's newest state, of `stamp` [ns]."""
-        sensed = Proprioception(
-            state.orientation,
-            state.angular_velocity,
-            state.joint_positions,
-            state.joint_velocities,
-        )
-        sample = RobotSample(sensed, state.joint_torques)
+        sample = RobotSample(state.sensed, state.joint_torques)
         verdict = safety.check_state(sample, self._options.limits)
         self._tick = state.tick
         self._decide(Facts(stamp, state.joint_positions, verdict, self._targets))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ts_locomotion import rotation
 from ts_locomotion.errors import InvalidFrame, InvalidInput
 from ts_locomotion.frame_layout import Field, FrameLayout, Group
+from ts_locomotion.observation import Proprioception
 from ts_locomotion.robot import Array
 
 JOINT_COUNT = 12
@@ -160,6 +161,13 @@ class LowState(NamedTuple):
     joint_temperatures: NDArray = _constant(JOINT_COUNT, 30, np.int8)  # (J,) [deg C]
     battery_charge: int = 100  # [%]
     battery_voltage: float = 28.8  # [V]
+
+    @property
+    def sensed(self) -> Proprioception:
+        """The part that a policy is told."""
+        return Proprioception(
+            self.orientation, self.angular_velocity, self.joint_positions, self.joint_velocities
+        )
 
 
 INITIAL_COMMAND = LowCmd(

@@ -105,12 +105,7 @@ class Player:
         if not self.walks:
             self._forget()
         state, motion = self.robot.low_state(), self.robot.base_motion()
-        sensed = Proprioception(
-            state.orientation[None],
-            state.angular_velocity[None],
-            state.joint_positions[None],
-            state.joint_velocities[None],
-        )
+        sensed = Proprioception(*(part[None] for part in state.sensed))
         scans = self.eyes.look(motion, state.joint_positions)
         answer = self._walker.act(sensed, np.array([command]), scans)
         if self.logbook is not None:

@@ -154,16 +154,7 @@ class Go2BridgeNode(Node):
         if mode.fault and mode.reason not in self._told:
             self.get_logger().error(f"damped: {mode.reason}")
         self._told = told
-        self._mode.publish(
-            conversions.mode_message(
-                self._stamp,
-                mode.mode,
-                settled=mode.settled,
-                fault=mode.fault,
-                policy_ready=mode.policy_ready,
-                reason=mode.reason,
-            )
-        )
+        self._mode.publish(conversions.mode_message(self._stamp, mode))
 
     def _health(self) -> Health:
         mode, now = self._bridge.mode, time.monotonic()
