@@ -105,4 +105,4 @@ class RobotBridge:
 
     def _decide(self, facts: Facts) -> None:
         self._facts = facts
-        self.mode, _ = modes.tick(self.mode, facts, self._options.limits)
+        self.mode = modes.tick(self.mode, facts, self._options.limits)
