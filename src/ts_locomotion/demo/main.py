@@ -123,17 +123,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--view", action="store_true", help="open the MuJoCo viewer")
     parser.add_argument("--output", default="out/demo", help="folder of the results")
     parser.add_argument("--no-film", action="store_true", help="draw no GIF")
-    parser.add_argument(
-        "--lockstep",
-        nargs="?",
-        const="1",
-        default="0",
-        help="1: reproducible, 0: in real time",
-    )
+    parser.add_argument("--lockstep", action="store_true", help="reproducible, not in real time")
     parser.set_defaults(sees=False)
-    options = parser.parse_args(words)
-    options.lockstep = options.lockstep.lower() in ("1", "true", "yes", "on")
-    return options
+    return parser.parse_args(words)
 
 
 def suit(options: argparse.Namespace, contract: Contract) -> None:
