@@ -15,8 +15,8 @@ from typing import IO
 
 import psutil
 
-from ts_locomotion import bundle
-from ts_locomotion.bringup import graph, process
+from ts_locomotion import bundle, shipped
+from ts_locomotion.bringup import graph
 from ts_locomotion.bringup.graph import NodeSpec
 from ts_locomotion.bringup.process import ProcessGraph
 from ts_locomotion.contract import Contract
@@ -82,10 +82,9 @@ def main() -> None:
     """Entry point of ts-demo."""
     options = parse(sys.argv[1:])
     output = Path(options.output)
-    share = process.share_folder()
     try:
-        suit(options, bundle.read_contract(bundle.find(options.policy, share / "models")))
-        specs = graph.describe(graph_arguments(options), share)
+        suit(options, bundle.read_contract(bundle.find(options.policy, shipped.models())))
+        specs = graph.describe(graph_arguments(options), shipped.folder())
     except (ConfigurationError, BundleMismatch) as problem:
         print(f"ts-demo: {problem}", file=sys.stderr)
         sys.exit(2)

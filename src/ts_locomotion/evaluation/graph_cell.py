@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
-from ts_locomotion import bundle, rotation, safety
-from ts_locomotion.bringup import graph, process
+from ts_locomotion import bundle, rotation, safety, shipped
+from ts_locomotion.bringup import graph
 from ts_locomotion.bringup.graph import NodeSpec
 from ts_locomotion.demo import lane
 from ts_locomotion.demo.main import walk
@@ -176,7 +176,7 @@ def _run(options: argparse.Namespace, place: Lane, seed: int) -> Walked:
             "parameters": str(folder / "map.yaml") if MAPS[options.regime] else "",
         }
         file = folder / "recording.npz"
-        specs = graph.describe(given, process.share_folder())
+        specs = graph.describe(given, shipped.folder())
         walk((*specs, _driver(options.time, file)), folder / "graph.log")
         if not file.is_file():
             told = (folder / "graph.log").read_text()[-1000:]
