@@ -18,7 +18,6 @@ from nav_msgs.msg import Odometry
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.task import Future
 from rclpy.utilities import ok, try_shutdown
 from sensor_msgs.msg import JointState
@@ -32,6 +31,7 @@ from ts_locomotion.errors import LocomotionError
 from ts_locomotion.nodes import conversions, parameters, sights, spin, terrain_markers
 from ts_locomotion.nodes.diagnostics import Refusals
 from ts_locomotion.nodes.parameters import setting
+from ts_locomotion.nodes.qos import LATCHED
 from ts_locomotion_msgs.msg import Belief, FootScans, Mode
 from ts_locomotion_msgs.srv import Advance, SetMode
 
@@ -92,12 +92,11 @@ class CourseNode(Node):
         self._open_topics()
 
     def _open_topics(self) -> None:
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._cmd_vel = self.create_publisher(Twist, "cmd_vel", 10)
         self._listen(Odometry, "odom", self._see)
         self._listen(JointState, "joint_states", self._see_joints)
-        self._listen(Mode, "mode", self._note_mode, latched)
-        self._listen(MarkerArray, "terrain", self._note_terrain, latched)
+        self._listen(Mode, "mode", self._note_mode, LATCHED)
+        self._listen(MarkerArray, "terrain", self._note_terrain, LATCHED)
         self._listen(DiagnosticArray, "/diagnostics", self._note_health)
         if self.settings.sees:
             self._keep(FootScans, "foot_scans", self._looks)

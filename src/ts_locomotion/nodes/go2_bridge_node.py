@@ -14,7 +14,6 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from unitree_go.msg import LowCmd, LowState
 
 from ts_locomotion import modes, unitree
@@ -23,6 +22,7 @@ from ts_locomotion.errors import InvalidInput
 from ts_locomotion.nodes import conversions, parameters, spin
 from ts_locomotion.nodes.bridge_settings import BridgeSettings
 from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health, Heartbeat, Refusals
+from ts_locomotion.nodes.qos import LATCHED
 from ts_locomotion.nodes.robot_topics import RobotTopics
 from ts_locomotion.safety import JointTargets as SafeTargets
 from ts_locomotion_msgs.msg import JointTargets, Mode
@@ -54,10 +54,9 @@ class Go2BridgeNode(Node):
         self._tell_mode()
 
     def _open_topics(self) -> None:
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         settings = self._settings
         self._topics = RobotTopics(self, settings.state_every, settings.slow_every)
-        self._mode = self.create_publisher(Mode, "mode", latched)
+        self._mode = self.create_publisher(Mode, "mode", LATCHED)
         self._low_cmd = self.create_publisher(LowCmd, "/lowcmd", 10)
         self.create_subscription(LowState, "/lowstate", self._sense, 10, raw=True)
         self.create_subscription(JointTargets, "joint_targets", self._follow, 10)

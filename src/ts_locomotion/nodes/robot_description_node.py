@@ -6,7 +6,6 @@ What robot_state_publisher does for any robot; that one is not on PyPI.
 import sys
 
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
@@ -16,6 +15,7 @@ from ts_locomotion.description import Placement
 from ts_locomotion.nodes import conversions, spin
 from ts_locomotion.nodes.conversions import Pose
 from ts_locomotion.nodes.diagnostics import OK, WARN, Health, Heartbeat, Refusals
+from ts_locomotion.nodes.qos import LATCHED
 
 ALWAYS = 0
 """Stamp of what never moves."""
@@ -28,9 +28,8 @@ class RobotDescriptionNode(Node):
         super().__init__("robot_description")
         self._refusals = Refusals(self.get_logger())
         self._states = 0
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._description = self.create_publisher(String, "robot_description", latched)
-        self._fixed = self.create_publisher(TFMessage, "/tf_static", latched)
+        self._description = self.create_publisher(String, "robot_description", LATCHED)
+        self._fixed = self.create_publisher(TFMessage, "/tf_static", LATCHED)
         self._moving = self.create_publisher(TFMessage, "/tf", 100)
         bend = self._refusals.guarded("joint_states", self._bend)
         self.create_subscription(JointState, "joint_states", bend, 10)

@@ -17,7 +17,6 @@ from typing import Any
 
 from rclpy.executors import Executor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import Trigger
 from unitree_go.msg import LowCmd, LowState
 
@@ -26,6 +25,7 @@ from ts_locomotion.nodes import pacing, parameters, spin
 from ts_locomotion.nodes.advance import AdvanceService, Request
 from ts_locomotion.nodes.command_timing import CommandTiming
 from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health, Heartbeat, Refusals
+from ts_locomotion.nodes.qos import LATCHED
 from ts_locomotion.nodes.simulator_settings import SimulatorSettings, make_pace
 from ts_locomotion.nodes.world_topics import WorldTopics
 from ts_locomotion.simulation.map_sensor import MapSensor
@@ -65,8 +65,7 @@ class SimulatorNode(Node):
         self._low_state = self.create_publisher(LowState, "/lowstate", 10)
         self._world = WorldTopics(self, self._settings.map_layer, self._robot.ground)
         self.create_subscription(LowCmd, "/lowcmd", self._obey, 10, raw=True)
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self.create_subscription(Mode, "mode", self._note_mode, latched)
+        self.create_subscription(Mode, "mode", self._note_mode, LATCHED)
         self.create_service(Trigger, "~/reset", self._reset)
         self._heartbeat = Heartbeat(self, self._health)
 

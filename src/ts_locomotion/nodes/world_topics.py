@@ -3,13 +3,13 @@
 from grid_map_msgs.msg import GridMap
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from ts_locomotion import robot, unitree
 from ts_locomotion.nodes import conversions, grid_map, terrain_markers
+from ts_locomotion.nodes.qos import LATCHED
 from ts_locomotion.simulation.map_sensor import MeasuredMap
 from ts_locomotion.simulation.robot_simulator import BaseMotion
 from ts_locomotion.simulation.terrain import Terrain
@@ -26,8 +26,7 @@ class WorldTopics:
         self._transforms = node.create_publisher(TFMessage, "/tf", 100)
         self._clock = node.create_publisher(Clock, "/clock", 10)
         self._elevation = node.create_publisher(GridMap, "elevation_map", 10)
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._terrain = node.create_publisher(MarkerArray, "terrain", latched)
+        self._terrain = node.create_publisher(MarkerArray, "terrain", LATCHED)
         self._terrain.publish(
             terrain_markers.message(
                 WORLD_FRAME, ground.centres, ground.half_sizes, ground.quaternions
