@@ -14,13 +14,6 @@ from ts_locomotion.demo.recording import Recording
 from ts_locomotion.modes import Mode
 from ts_locomotion.robot import Array
 
-TABLE_HEAD = (
-    "leg",
-    "time [s]",
-    "commanded v_x v_y w_z",
-    "achieved v_x v_y w_z",
-    "moved [m m rad]",
-)
 PERCENTILES = ("p50", "p99", "p999", "max")
 TRAJECTORY_STRIDE = 5
 """report.json keeps every fifth sample of the trajectory, that is 10 Hz."""
@@ -113,7 +106,9 @@ def achieved(recording: Recording, chosen: NDArray[np.bool_]) -> Array:
 
 def table(report: Mapping[str, Any]) -> str:
     """The report as a person reads it."""
-    rows = [TABLE_HEAD]
+    rows = [
+        ("leg", "time [s]", "commanded v_x v_y w_z", "achieved v_x v_y w_z", "moved [m m rad]")
+    ]
     for leg in report["legs"]:
         rows.append(
             (
