@@ -1,17 +1,12 @@
 """The robot bridge as a plain object: robot states and joint targets in, motor commands out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ts_locomotion import modes, safety, unitree
+from ts_locomotion import modes, safety, ticks, unitree
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.modes import Facts, ModeState
-from ts_locomotion.observation import Proprioception
 from ts_locomotion.safety import JointTargets, RobotSample, SafetyLimits
 from ts_locomotion.unitree import LowCmd, LowState
-
-CONTROL_PERIOD_MS = 20
-NANOSECONDS_PER_TICK = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -42,20 +37,14 @@ class RobotBridge:
 
     def sense(self, state: LowState, stamp: int) -> None:
         """Take in and judge the robot's newest state, of `stamp` [ns]."""
-        sensed = Proprioception(
-            state.orientation,
-            state.angular_velocity,
-            state.joint_positions,
-            state.joint_velocities,
-        )
-        sample = RobotSample(sensed, state.joint_torques)
+        sample = RobotSample(state.sensed, state.joint_torques)
         verdict = safety.check_state(sample, self._options.limits)
         self._tick = state.tick
         self._decide(Facts(stamp, state.joint_positions, verdict, self._targets))
 
-    def follow(self, names: Sequence[str], targets: JointTargets) -> None:
+    def follow(self, targets: JointTargets) -> None:
         """Take in new joint targets. Raises InvalidInput for those that fail the guards."""
-        verdict = safety.check_targets(names, targets, self._options.limits)
+        verdict = safety.check_targets(targets, self._options.limits)
         if not verdict.ok:
             raise InvalidInput(verdict.reason)
         self._targets = targets
@@ -82,7 +71,7 @@ class RobotBridge:
         if not (self._options.lockstep and self._expects_policy) or self._facts is None:
             return False
         answered = self._targets is not None and self._targets.stamp == self._facts.stamp
-        return self._tick % CONTROL_PERIOD_MS == 0 and not answered
+        return self._tick % ticks.CONTROL_PERIOD_MS == 0 and not answered
 
     @property
     def target_age(self) -> float:
@@ -111,9 +100,9 @@ class RobotBridge:
             return unitree.encode_low_cmd(command._replace(sn=(0, 0)))
         source = unitree.NO_TICK
         if self._targets is not None:
-            source = self._targets.stamp // NANOSECONDS_PER_TICK
+            source = self._targets.stamp // unitree.NANOSECONDS_PER_TICK
         return unitree.encode_low_cmd(command._replace(reserve=self._tick, sn=(source, 0)))
 
     def _decide(self, facts: Facts) -> None:
         self._facts = facts
-        self.mode, _ = modes.tick(self.mode, facts, self._options.limits)
+        self.mode = modes.tick(self.mode, facts, self._options.limits)

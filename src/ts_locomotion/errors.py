@@ -13,7 +13,7 @@ class BundleMismatch(LocomotionError):
     """A model bundle that does not fit its contract, or a contract unfit for this software."""
 
 
-class InvalidFrame(LocomotionError):
+class InvalidFrame(InvalidInput):
     """A low-level robot frame with the wrong size, header or checksum."""
 
 

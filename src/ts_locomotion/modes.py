@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum, IntEnum
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -39,23 +39,6 @@ class Ramp(NamedTuple):
     goal: JointCommand | None
 
 
-class Need(Enum):
-    """What must hold for a transition; each has its refusal in `_REFUSALS`."""
-
-    ACKNOWLEDGED = "no latched fault"
-    HEALTHY = "robot state passes the guards"
-    SETTLED = "the ramp of the mode is over"
-    STANDING = "joints are near the standing pose"
-    POLICY_READY = "joint targets arrive fresh"
-
-
-class Transition(NamedTuple):
-    """The ramps that lead into a mode, and what they need."""
-
-    ramps: tuple[Ramp, ...]
-    needs: tuple[Need, ...]
-
-
 def _command(pose: Array, kp: float, kd: float) -> JointCommand:
     return JointCommand(pose, np.full(pose.shape, kp), np.full(pose.shape, kd))
 
@@ -69,17 +52,6 @@ GET_UP = (Ramp(1.0, FOLDED), Ramp(1.5, STANDING))
 HALT = (Ramp(1.0, STANDING),)
 LIE_DOWN = (Ramp(1.5, FOLDED), Ramp(0.5, LIMP))
 FOLLOW = (Ramp(0.2, None),)
-
-# Damp is not in the table: it is accepted from everywhere.
-TRANSITIONS = {
-    (Mode.DAMP, Mode.STAND): Transition(GET_UP, (Need.ACKNOWLEDGED, Need.HEALTHY)),
-    (Mode.SIT, Mode.STAND): Transition(GET_UP, (Need.HEALTHY,)),
-    (Mode.WALK, Mode.STAND): Transition(HALT, ()),
-    (Mode.STAND, Mode.SIT): Transition(LIE_DOWN, ()),
-    (Mode.STAND, Mode.WALK): Transition(
-        FOLLOW, (Need.HEALTHY, Need.SETTLED, Need.STANDING, Need.POLICY_READY)
-    ),
-}
 STANDING_TOLERANCE = 0.4
 """Largest joint error of a robot that stands [rad]; under its weight the knees sag by 0.1."""
 
@@ -128,20 +100,18 @@ def request(
     return _change(state, Mode(mode), facts, limits)
 
 
-def tick(state: ModeState, facts: Facts, limits: SafetyLimits) -> tuple[ModeState, JointCommand]:
-    """The state and the joint command at a new robot state; doubt latches damp as a fault."""
+def tick(state: ModeState, facts: Facts, limits: SafetyLimits) -> ModeState:
+    """The state, with its command, at a new robot state; doubt latches damp as a fault."""
     doubt = _doubt(state, facts, limits)
     if not doubt.ok:
         state = fault(state, doubt.reason)
-    command = _follow_ramps(state, facts)
-    state = replace(
+    return replace(
         state,
         settled=_seconds(facts.stamp - state.entered) >= sum(r.duration for r in state.ramps),
-        policy_ready=_freshness(facts, limits) is None,
+        policy_ready=_policy_ready(state, facts, limits) is None,
         stamp=facts.stamp,
-        command=command,
+        command=_follow_ramps(state, facts),
     )
-    return state, command
 
 
 def fault(state: ModeState, reason: str) -> ModeState:
@@ -171,7 +141,7 @@ def _change(
         valid = " or ".join(str(to) for start, to in TRANSITIONS if start == state.mode)
         return state, f"{state.mode} does not lead to {mode}, only to {valid} or damp"
     for need in transition.needs:
-        refusal = _REFUSALS[need](state, facts, limits)
+        refusal = need(state, facts, limits)
         if refusal:
             return state, refusal
     changed = replace(
@@ -239,21 +209,21 @@ def _seconds(nanoseconds: int) -> float:
     return nanoseconds / 1e9
 
 
-def _acknowledgement(state: ModeState, _facts: Facts, _limits: SafetyLimits) -> str | None:
+def _acknowledged(state: ModeState, _facts: Facts, _limits: SafetyLimits) -> str | None:
     if state.fault:
         return f"fault is latched ({state.reason}); set mode damp to acknowledge it"
     return None
 
 
-def _health(_state: ModeState, facts: Facts, _limits: SafetyLimits) -> str | None:
+def _healthy(_state: ModeState, facts: Facts, _limits: SafetyLimits) -> str | None:
     return None if facts.verdict.ok else facts.verdict.reason
 
 
-def _settlement(state: ModeState, _facts: Facts, _limits: SafetyLimits) -> str | None:
+def _settled(state: ModeState, _facts: Facts, _limits: SafetyLimits) -> str | None:
     return None if state.settled else f"{state.mode} is not settled: its ramp is still running"
 
 
-def _stance(_state: ModeState, facts: Facts, _limits: SafetyLimits) -> str | None:
+def _standing(_state: ModeState, facts: Facts, _limits: SafetyLimits) -> str | None:
     error = np.abs(facts.joint_positions - robot.STAND_POSE)
     joint = int(np.argmax(error))
     if error[joint] <= STANDING_TOLERANCE:
@@ -264,11 +234,7 @@ def _stance(_state: ModeState, facts: Facts, _limits: SafetyLimits) -> str | Non
     )
 
 
-def _readiness(_state: ModeState, facts: Facts, limits: SafetyLimits) -> str | None:
-    return _freshness(facts, limits)
-
-
-def _freshness(facts: Facts, limits: SafetyLimits) -> str | None:
+def _policy_ready(_state: ModeState, facts: Facts, limits: SafetyLimits) -> str | None:
     verdict = _target_verdict(facts, limits)
     if not verdict.ok or facts.targets is None:
         return verdict.reason
@@ -278,10 +244,18 @@ def _freshness(facts: Facts, limits: SafetyLimits) -> str | None:
     return None
 
 
-_REFUSALS: dict[Need, Callable[[ModeState, Facts, SafetyLimits], str | None]] = {
-    Need.ACKNOWLEDGED: _acknowledgement,
-    Need.HEALTHY: _health,
-    Need.SETTLED: _settlement,
-    Need.STANDING: _stance,
-    Need.POLICY_READY: _readiness,
+class Transition(NamedTuple):
+    """The ramps that lead into a mode, and what they need: each need tells why it is not met."""
+
+    ramps: tuple[Ramp, ...]
+    needs: tuple[Callable[[ModeState, Facts, SafetyLimits], str | None], ...]
+
+
+# Damp is not in the table: it is accepted from everywhere.
+TRANSITIONS = {
+    (Mode.DAMP, Mode.STAND): Transition(GET_UP, (_acknowledged, _healthy)),
+    (Mode.SIT, Mode.STAND): Transition(GET_UP, (_healthy,)),
+    (Mode.WALK, Mode.STAND): Transition(HALT, ()),
+    (Mode.STAND, Mode.SIT): Transition(LIE_DOWN, ()),
+    (Mode.STAND, Mode.WALK): Transition(FOLLOW, (_healthy, _settled, _standing, _policy_ready)),
 }

@@ -18,21 +18,6 @@ class PolicyOutput(NamedTuple):
     positions: NDArray[np.float32]  # (B, J) joint targets [rad]
 
 
-class PolicyRuntime:
-    """The policy network of a bundle."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self._network = bundle.policy
-
-    def act(self, policy_observation: Array, belief: Array) -> NDArray[np.float32]:
-        """The raw action (B, A) for shapes (B, N), (B, D). Raises InvalidInput if not finite."""
-        inputs = {"observation": policy_observation, "belief": belief}
-        raw = self._network.run(inputs)["action"]
-        if not np.isfinite(raw).all():
-            raise InvalidInput("policy: the action is not finite")
-        return raw
-
-
 class PolicyStage:
     """What the policy node does between receiving a belief and publishing joint targets."""
 
@@ -41,11 +26,14 @@ class PolicyStage:
         places = observation.layout(contract.policy_observation)
         # Without a clock there is none that the action could mean.
         self._clock = places.get("gait_clock", slice(0))
-        self._runtime = PolicyRuntime(bundle)
+        self._network = bundle.policy
 
     def step(self, policy_observation: Array, belief: Array) -> PolicyOutput:
         """Joint targets for shapes (B, N), (B, D). Raises InvalidInput if not finite."""
-        raw = self._runtime.act(policy_observation, belief)
+        inputs = {"observation": policy_observation, "belief": belief}
+        raw = self._network.run(inputs)["action"]
+        if not np.isfinite(raw).all():
+            raise InvalidInput("policy: the action is not finite")
         clock = np.asarray(policy_observation)[:, self._clock]
         targets = action.joint_targets(self._contract, raw, clock)
         return PolicyOutput(raw, targets.astype(np.float32))

@@ -2,7 +2,8 @@
 
 from typing import Generic, NamedTuple, TypeVar
 
-CONTROL_PERIOD_NS = 20_000_000
+CONTROL_PERIOD_MS = 20
+CONTROL_PERIOD_NS = 1_000_000 * CONTROL_PERIOD_MS
 CONTROL_PERIOD = CONTROL_PERIOD_NS / 1e9
 """Time between two control ticks [s]."""
 PATIENCE = 5

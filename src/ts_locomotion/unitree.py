@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from ts_locomotion import rotation
 from ts_locomotion.errors import InvalidFrame, InvalidInput
 from ts_locomotion.frame_layout import Field, FrameLayout, Group
+from ts_locomotion.observation import Proprioception
 from ts_locomotion.robot import Array
 
 JOINT_COUNT = 12
+STATE_PERIOD_MS = 2
+NANOSECONDS_PER_TICK = 1_000_000
+"""Of LowState.tick."""
 HEAD = (0xFE, 0xEF)
 LOW_LEVEL = 0xFF
 SERVO = 0x01
@@ -157,6 +161,13 @@ class LowState(NamedTuple):
     joint_temperatures: NDArray = _constant(JOINT_COUNT, 30, np.int8)  # (J,) [deg C]
     battery_charge: int = 100  # [%]
     battery_voltage: float = 28.8  # [V]
+
+    @property
+    def sensed(self) -> Proprioception:
+        """The part that a policy is told."""
+        return Proprioception(
+            self.orientation, self.angular_velocity, self.joint_positions, self.joint_velocities
+        )
 
 
 def damping_command(kd: float = 3.0) -> LowCmd:

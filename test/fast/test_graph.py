@@ -93,11 +93,11 @@ def test_belief_policy_and_belief_view_load_the_same_bundle():
     assert nodes["belief_view"].parameters["bundle"] == "some/folder"
 
 
-def test_the_stages_are_the_lifecycle_nodes_and_the_supervisor_knows_them():
+def test_the_stages_are_started_in_order_and_the_supervisor_knows_them():
     nodes = described()
-    lifecycle = [name for name, spec in nodes.items() if spec.lifecycle]
-    assert lifecycle == ["perception", "belief", "policy"]
-    assert nodes["supervisor"].parameters["managed_nodes"] == lifecycle
+    stages = [name for name in nodes if name in graph.STAGES]
+    assert stages == ["perception", "belief", "policy"]
+    assert nodes["supervisor"].parameters["managed_nodes"] == stages
     assert nodes["supervisor"].parameters["watched_nodes"] == ["go2_bridge", "simulator"]
 
 

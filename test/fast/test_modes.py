@@ -43,7 +43,8 @@ class Robot:
 
     def step(self, nanoseconds: int) -> None:
         self.stamp += nanoseconds
-        self.state, command = modes.tick(self.state, self.facts, LIMITS)
+        self.state = modes.tick(self.state, self.facts, LIMITS)
+        command = self.state.command
         self.commands.append(command)
         if command.kp.any():
             self.joints = command.q

@@ -6,7 +6,7 @@ from bundles import BELIEF, PHASE_TERMS, TERMS, write_blind, write_phase_residua
 
 from ts_locomotion import action, bundle, gait, observation, robot
 from ts_locomotion.errors import InvalidInput
-from ts_locomotion.policy import PolicyRuntime, PolicyStage
+from ts_locomotion.policy import PolicyStage
 
 WIDTH = observation.size(TERMS)
 
@@ -20,7 +20,8 @@ def test_targets_are_the_action_around_the_stand_pose(blind):
     rng = np.random.default_rng(0)
     observed, belief = rng.normal(size=(3, WIDTH)), rng.normal(size=(3, BELIEF))
     output = PolicyStage(blind).step(observed, belief)
-    np.testing.assert_array_equal(output.action, PolicyRuntime(blind).act(observed, belief))
+    raw = blind.policy.run({"observation": observed, "belief": belief})["action"]
+    np.testing.assert_array_equal(output.action, raw)
     expected = robot.STAND_POSE + blind.contract.action_scale * output.action
     np.testing.assert_allclose(output.positions, expected, atol=1e-6)
     np.testing.assert_array_equal(
@@ -44,10 +45,9 @@ def test_the_phase_of_the_trot_is_the_one_in_the_observation(tmp_path):
 
 
 def test_the_belief_changes_the_action(blind):
-    runtime = PolicyRuntime(blind)
-    observed = np.zeros((1, WIDTH))
-    one, other = (runtime.act(observed, np.full((1, BELIEF), value)) for value in (0.0, 1.0))
-    assert np.abs(one - other).max() > 1e-3
+    stage, observed = PolicyStage(blind), np.zeros((1, WIDTH))
+    one, other = (stage.step(observed, np.full((1, BELIEF), value)) for value in (0.0, 1.0))
+    assert np.abs(one.action - other.action).max() > 1e-3
 
 
 def test_an_action_that_is_not_finite_is_refused(blind):

@@ -18,7 +18,7 @@ from rclpy.parameter import parameter_value_to_python
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from ts_locomotion import robot
+from ts_locomotion import robot, shipped
 from ts_locomotion.bringup import graph, process
 
 (DOMAIN,) = free_domains(1)
@@ -45,7 +45,7 @@ class Bringup:
 
     @property
     def specs(self) -> tuple[graph.NodeSpec, ...]:
-        return graph.describe(self.arguments, process.share_folder())
+        return graph.describe(self.arguments, shipped.folder())
 
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)

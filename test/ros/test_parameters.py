@@ -35,11 +35,11 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Example:
-    speed: float = setting(0.5, "How fast", unit="m/s", minimum=0.0, maximum=1.0)
+    speed: float = setting(0.5, "How fast", unit="m/s", minimum=0.0, maximum=1.0, live=True)
     count: int = setting(3, "How often", minimum=1, maximum=9)
-    gait: str = setting("trot", "Which one", choices=("trot", "pace"))
+    gait: str = setting("trot", "Which one", choices=("trot", "pace"), live=True)
     names: tuple[str, ...] = setting(("a", "b"), "Who")
-    serial: str = setting("x", "Never changes", read_only=True)
+    serial: str = setting("x", "Never changes")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def context():
 def make(context):
     nodes = []
 
-    def make(locked=parameters.never_locked, **overrides):
+    def make(locked=None, **overrides):
         given = [Parameter(name, value=value) for name, value in overrides.items()]
         node = Node("example", context=context, parameter_overrides=given)
         nodes.append(node)
@@ -105,8 +105,9 @@ def test_a_later_change_is_checked_as_well(make):
     assert parameters.read(node, Example).speed == 0.75
 
 
-def test_a_locked_node_says_why_it_refuses(make):
+def test_a_locked_node_says_why_it_refuses_and_unlocked_it_takes_every_change(make):
     assert refusal(make(locked=lambda: "busy"), "speed", 0.75) == "speed: busy"
+    assert refusal(make(locked=lambda: ""), "serial", "y") == ""
 
 
 @pytest.mark.parametrize("settings", [*SETTINGS.values(), CourseSettings])

@@ -12,7 +12,8 @@ from geometry_msgs.msg import Twist
 from probe import PATIENCE, Probe
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
-from ts_locomotion.bringup import graph, process
+from ts_locomotion import shipped
+from ts_locomotion.bringup import graph
 from ts_locomotion.bringup.process import ProcessGraph
 from ts_locomotion_msgs.msg import JointTargets, Mode
 from ts_locomotion_msgs.srv import Advance, SetMode
@@ -110,7 +111,7 @@ def running_graph(monkeypatch: pytest.MonkeyPatch, domain: int, bundle: Path) ->
         "visualization": "false",
     }
     log: list[str] = []
-    specs = graph.describe(arguments, process.share_folder())
+    specs = graph.describe(arguments, shipped.folder())
     probe = Probe(domain)
     try:
         with ProcessGraph(specs, lambda name, line: log.append(f"[{name}] {line}")) as processes:

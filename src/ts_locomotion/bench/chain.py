@@ -25,7 +25,7 @@ from ts_locomotion_msgs.msg import Belief, JointTargets, RobotState
 
 SEQUENCE_OFFSET = 8
 """Where sn[0] lies in the bytes of both frames: behind the encapsulation, head and flags."""
-STATE_PERIOD = 0.002
+STATE_PERIOD = 1e-3 * unitree.STATE_PERIOD_MS
 TICK_STATES = 10
 """States from one control tick to the next."""
 SETTLE = 2.0

@@ -3,11 +3,11 @@
 import tempfile
 from pathlib import Path
 
-from ts_locomotion import bundle, observation
+from ts_locomotion import bundle, observation, shipped
 from ts_locomotion.bench import chain
 from ts_locomotion.bench.chain import Sizes
 from ts_locomotion.bench.figures import Figure, percentiles
-from ts_locomotion.bringup import graph, process
+from ts_locomotion.bringup import graph
 from ts_locomotion.bringup.process import ProcessGraph
 from ts_locomotion.demo import main as demo
 from ts_locomotion.demo.recording import Recording
@@ -46,7 +46,7 @@ def _bare(duration: float, sizes: Sizes) -> list[float]:
 def _real(bundle_folder: Path, duration: float) -> dict[str, float]:
     words = ["--terrain", "flat", "--policy", str(bundle_folder), "--duration", str(duration)]
     options = demo.parse(words)
-    specs = graph.describe(demo.graph_arguments(options), process.share_folder())
+    specs = graph.describe(demo.graph_arguments(options), shipped.folder())
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "recording.npz"
         demo.walk((*specs, demo.course_spec(options, file)), Path(folder) / "log")

@@ -5,9 +5,9 @@ import json
 import sys
 from pathlib import Path
 
+from ts_locomotion import bundle, shipped
 from ts_locomotion.bench import anymal, core, hop, latency
 from ts_locomotion.bench.figures import Figure, table
-from ts_locomotion.bringup import process
 from ts_locomotion.contract import DEFAULT_BUNDLE
 
 PARTS = ("core", "executors", "graph", "anymal")
@@ -16,9 +16,7 @@ PARTS = ("core", "executors", "graph", "anymal")
 def main() -> None:
     """Entry point of ts-bench."""
     options = _options(sys.argv[1:])
-    folder = Path(options.policy)
-    if not folder.is_dir():
-        folder = process.share_folder() / "models" / options.policy
+    folder = bundle.find(options.policy, shipped.models())
     figures: list[Figure] = []
     for name, measure in (
         ("core", lambda: core.measure(folder)),

@@ -80,7 +80,6 @@ class NodeSpec:
     parameter_files: tuple[Path, ...] = ()
     parameters: Mapping[str, Value] = field(default_factory=dict)
     remappings: tuple[tuple[str, str], ...] = ()
-    lifecycle: bool = False
     required: bool = False
     package: str = PACKAGE
     arguments: tuple[str, ...] = ()
@@ -129,7 +128,6 @@ def describe(given: Mapping[str, str], share: Path) -> tuple[NodeSpec, ...]:
             parameter_files=_parameter_files(share, name, values["parameters"]),
             parameters={**parameters, **clock},
             remappings=_remappings(values["namespace"], simulated),
-            lifecycle=name in STAGES,
             required=name == ("simulator" if simulated else "go2_bridge"),
         )
 

@@ -13,12 +13,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import IO, NamedTuple
 
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-
+from ts_locomotion import shipped
 from ts_locomotion.bringup import graph
 from ts_locomotion.bringup.graph import ARGUMENTS, NodeSpec
 from ts_locomotion.errors import ConfigurationError
@@ -163,15 +161,6 @@ class ProcessGraph:
             self._selector.unregister(descriptor)
 
 
-def share_folder() -> Path:
-    """Where config/ and models/ are: the package's share folder, or the repository."""
-    try:
-        return Path(get_package_share_directory(graph.PACKAGE))
-    except (PackageNotFoundError, OSError):
-        # Run from the sources, without an installation that ament knows.
-        return Path(__file__).resolve().parents[3]
-
-
 def check_installed(specs: Sequence[NodeSpec]) -> None:
     """Raises ConfigurationError for a node of another package that is not on the PATH."""
     for spec in specs:
@@ -229,7 +218,7 @@ def main() -> None:
         print(usage())
         return
     try:
-        specs = graph.describe(parse(words), share_folder())
+        specs = graph.describe(parse(words), shipped.folder())
         check_installed(specs)
     except ConfigurationError as problem:
         print(f"ts-bringup: {problem}", file=sys.stderr)

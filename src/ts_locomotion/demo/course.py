@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ts_locomotion import rotation
+from ts_locomotion import rotation, safety
 from ts_locomotion.modes import Mode
 from ts_locomotion.robot import Array
 
@@ -22,8 +22,6 @@ ASK_AGAIN = 1.0
 """A mode that was refused, or got lost, is asked for again after this time [s]."""
 SETTLE = 3.0
 """Standing before the first step: the simulator's gantry lowers the robot meanwhile [s]."""
-FALLEN_TILT = 1.0
-"""A base tilted further than this lies on its side [rad]."""
 COURSE_ENDS = {"course": 14.5, "obstacle_course": 15.8}
 """Where the last flat stretch of a course has been reached, whatever the seed [m]."""
 
@@ -177,7 +175,7 @@ class Driver:
         return walked > leg.duration - 5e-4 or bool(sight.position[0] >= leg.until_x)
 
     def _judge(self, sight: Sight) -> Outcome:
-        if rotation.tilt(sight.orientation) > FALLEN_TILT:
+        if rotation.tilt(sight.orientation) > safety.FALLEN_TILT:
             return Outcome.FELL
         if sight.fault:
             return Outcome.FAULT

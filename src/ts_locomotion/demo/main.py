@@ -15,8 +15,8 @@ from typing import IO
 
 import psutil
 
-from ts_locomotion import bundle
-from ts_locomotion.bringup import graph, process
+from ts_locomotion import bundle, shipped
+from ts_locomotion.bringup import graph
 from ts_locomotion.bringup.graph import NodeSpec
 from ts_locomotion.bringup.process import ProcessGraph
 from ts_locomotion.contract import Contract
@@ -82,10 +82,9 @@ def main() -> None:
     """Entry point of ts-demo."""
     options = parse(sys.argv[1:])
     output = Path(options.output)
-    share = process.share_folder()
     try:
-        suit(options, bundle.read_contract(bundle.find(options.policy, share / "models")))
-        specs = graph.describe(graph_arguments(options), share)
+        suit(options, bundle.read_contract(bundle.find(options.policy, shipped.models())))
+        specs = graph.describe(graph_arguments(options), shipped.folder())
     except (ConfigurationError, BundleMismatch) as problem:
         print(f"ts-demo: {problem}", file=sys.stderr)
         sys.exit(2)
@@ -123,17 +122,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--view", action="store_true", help="open the MuJoCo viewer")
     parser.add_argument("--output", default="out/demo", help="folder of the results")
     parser.add_argument("--no-film", action="store_true", help="draw no GIF")
-    parser.add_argument(
-        "--lockstep",
-        nargs="?",
-        const="1",
-        default="0",
-        help="1: reproducible, 0: in real time",
-    )
+    parser.add_argument("--lockstep", action="store_true", help="reproducible, not in real time")
     parser.set_defaults(sees=False)
-    options = parser.parse_args(words)
-    options.lockstep = options.lockstep.lower() in ("1", "true", "yes", "on")
-    return options
+    return parser.parse_args(words)
 
 
 def suit(options: argparse.Namespace, contract: Contract) -> None:

@@ -6,21 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ts_locomotion import rotation
+from ts_locomotion import rotation, safety, unitree
+from ts_locomotion.command import AXES
 from ts_locomotion.demo import knowledge
-from ts_locomotion.demo.course import COURSE_ENDS, FALLEN_TILT, Outcome
+from ts_locomotion.demo.course import COURSE_ENDS, Outcome
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.modes import Mode
 from ts_locomotion.robot import Array
 
-AXES = ("linear_x", "linear_y", "angular_z")
-TABLE_HEAD = (
-    "leg",
-    "time [s]",
-    "commanded v_x v_y w_z",
-    "achieved v_x v_y w_z",
-    "moved [m m rad]",
-)
 PERCENTILES = ("p50", "p99", "p999", "max")
 TRAJECTORY_STRIDE = 5
 """report.json keeps every fifth sample of the trajectory, that is 10 Hz."""
@@ -57,7 +50,7 @@ def summarise(
 
 def count_falls(recording: Recording) -> int:
     """How often the robot tipped over, or went down in damping while it was walking."""
-    tipped = rotation.tilt(recording.orientation) > FALLEN_TILT
+    tipped = rotation.tilt(recording.orientation) > safety.FALLEN_TILT
     damped = recording.mode == Mode.DAMP
     tips = int(np.count_nonzero(tipped[1:] & ~tipped[:-1]))
     drops = int(np.count_nonzero(damped[1:] & (recording.mode[:-1] == Mode.WALK)))
@@ -126,6 +119,7 @@ def table(report: Mapping[str, Any]) -> str:
                 _triple(leg["displacement"]),
             )
         )
+    lag = 1e-3 * unitree.STATE_PERIOD_MS * (report["missed_steps"] or 0)
     cpu = report["cpu_percent"]
     facts = [
         ("outcome", report["outcome"]),
@@ -135,7 +129,7 @@ def table(report: Mapping[str, Any]) -> str:
         ("path", f"{report['displacement']['path']} m"),
         ("course", _way(report["course"])),
         ("missed ticks", f"{report['missed_ticks']} of {report['control_ticks']}"),
-        ("behind real time", f"{0.002 * (report['missed_steps'] or 0):.1f} s"),
+        ("behind real time", f"{lag:.1f} s"),
         ("state to command", _named(report["age_ms"], "ms")),
         ("loop period", _named(report["loop_period_ms"], "ms")),
         ("CPU", _named(cpu, "% of a core") if cpu else "not measured"),

@@ -17,11 +17,10 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
-from ts_locomotion import bundle, rotation
-from ts_locomotion.bringup import graph, process
+from ts_locomotion import bundle, rotation, safety, shipped
+from ts_locomotion.bringup import graph
 from ts_locomotion.bringup.graph import NodeSpec
 from ts_locomotion.demo import lane
-from ts_locomotion.demo.course import FALLEN_TILT
 from ts_locomotion.demo.main import walk
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.errors import ConfigurationError, LocomotionError
@@ -121,7 +120,7 @@ def judge(recording: Recording, end: float) -> Walked:
     first = int(begins.argmax()) if begins.any() else len(begins)
     last = int(beyond.argmax()) if beyond.any() else len(beyond)
     on_lane = slice(first, last)
-    tilted = rotation.tilt(recording.orientation[on_lane]) > FALLEN_TILT
+    tilted = rotation.tilt(recording.orientation[on_lane]) > safety.FALLEN_TILT
     fell = bool((tilted | (recording.mode[on_lane] == Mode.DAMP)).any())
     error = np.abs(recording.velocity[on_lane, 0] - lane.SPEED)
     return Walked(
@@ -176,7 +175,7 @@ def _run(options: argparse.Namespace, place: Lane, seed: int) -> Walked:
             "parameters": str(folder / "map.yaml") if MAPS[options.regime] else "",
         }
         file = folder / "recording.npz"
-        specs = graph.describe(given, process.share_folder())
+        specs = graph.describe(given, shipped.folder())
         walk((*specs, _driver(options.time, file)), folder / "graph.log")
         if not file.is_file():
             told = (folder / "graph.log").read_text()[-1000:]

@@ -4,14 +4,14 @@ import numpy as np
 
 from ts_locomotion import belief_picture, perception, unitree
 from ts_locomotion.belief import Scans
-from ts_locomotion.bridge import NANOSECONDS_PER_TICK, BridgeOptions, RobotBridge
+from ts_locomotion.bridge import BridgeOptions, RobotBridge
 from ts_locomotion.bundle import Bundle
 from ts_locomotion.demo import course
 from ts_locomotion.demo.course import Sight
 from ts_locomotion.demo.logbook import NO_BELIEF, SCAN, Belief, Boxes, Logbook, Look, Motion
 from ts_locomotion.modes import Mode
 from ts_locomotion.observation import Proprioception
-from ts_locomotion.robot import JOINTS, Array
+from ts_locomotion.robot import Array
 from ts_locomotion.safety import JointTargets
 from ts_locomotion.simulation.height_noise import HeightNoise, HeightNoiseConfig
 from ts_locomotion.simulation.robot_simulator import (
@@ -104,12 +104,7 @@ class Player:
         if not self.walks:
             self._forget()
         state, motion = self.robot.low_state(), self.robot.base_motion()
-        sensed = Proprioception(
-            state.orientation[None],
-            state.angular_velocity[None],
-            state.joint_positions[None],
-            state.joint_velocities[None],
-        )
+        sensed = Proprioception(*(part[None] for part in state.sensed))
         scans = self.eyes.look(motion, state.joint_positions)
         answer = self._walker.act(sensed, np.array([command]), scans)
         if self.logbook is not None:
@@ -118,7 +113,7 @@ class Player:
         targets = JointTargets(
             self._stamp, answer.targets[0], contract.stiffness, contract.damping
         )
-        self.bridge.follow(JOINTS, targets)
+        self.bridge.follow(targets)
         self._rise()
         for _ in range(SUBSTEPS):
             self.robot.command(unitree.decode_low_cmd(self.bridge.command()))
@@ -127,7 +122,7 @@ class Player:
 
     @property
     def _stamp(self) -> int:
-        return self.robot.tick * NANOSECONDS_PER_TICK
+        return self.robot.tick * unitree.NANOSECONDS_PER_TICK
 
     def _sense(self) -> None:
         self.bridge.sense(self.robot.low_state(), self._stamp)

@@ -48,5 +48,5 @@ def belief_message(
         map_age=map_age,
     )
     message.header.stamp = time_message(stamp)
-    message.header.frame_id = "base_link"
+    message.header.frame_id = robot.BASE_LINK
     return message

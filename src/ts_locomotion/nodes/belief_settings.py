@@ -14,17 +14,25 @@ class BeliefSettings:
 
     bundle: str = setting(DEFAULT_BUNDLE, "Model bundle: a name below models/, or a folder")
     command_timeout: float = setting(
-        0.5,
+        CommandLimits.timeout,
         "A velocity command older than this, in the robot state's time, counts as zero",
         unit="s",
         minimum=0.02,
         maximum=10.0,
     )
     linear_acceleration: float = setting(
-        2.0, "Limit of change of the velocity command", unit="m/s^2", minimum=0.1, maximum=20.0
+        CommandLimits.acceleration[0],
+        "Limit of change of the velocity command",
+        unit="m/s^2",
+        minimum=0.1,
+        maximum=20.0,
     )
     angular_acceleration: float = setting(
-        4.0, "Limit of change of the turning command", unit="rad/s^2", minimum=0.1, maximum=40.0
+        CommandLimits.acceleration[2],
+        "Limit of change of the turning command",
+        unit="rad/s^2",
+        minimum=0.1,
+        maximum=40.0,
     )
     scan_deadline: float = setting(
         0.008,

@@ -8,7 +8,6 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
@@ -18,7 +17,6 @@ from visualization_msgs.msg import MarkerArray
 from ts_locomotion import belief_picture, ticks
 from ts_locomotion.belief_picture import Stance
 from ts_locomotion.contract import DEFAULT_BUNDLE
-from ts_locomotion.errors import InvalidInput
 from ts_locomotion.nodes import belief_view_conversions as view
 from ts_locomotion.nodes import bundles, conversions, parameters, spin
 from ts_locomotion.nodes.conversions import Pose
@@ -31,17 +29,13 @@ KEPT_TICKS = 10
 ODOMETRY_TIMEOUT = 0.5
 """Odometry further from the belief's stamp tells nothing of where it was [s]."""
 
-Read = TypeVar("Read")
-
 
 @dataclass(frozen=True)
 class BeliefViewSettings:
     """Parameters of the belief view."""
 
     bundle: str = setting(
-        DEFAULT_BUNDLE,
-        "Model bundle of the belief node: a name below models/, or a folder",
-        read_only=True,
+        DEFAULT_BUNDLE, "Model bundle of the belief node: a name below models/, or a folder"
     )
     rate: float = setting(
         10.0,
@@ -49,7 +43,6 @@ class BeliefViewSettings:
         unit="Hz",
         minimum=0.1,
         maximum=50.0,
-        read_only=True,
     )
 
 
@@ -79,17 +72,13 @@ class BeliefViewNode(Node):
 
     def _listen(self, kind: type, topic: str, receive: Callable[[int, bytes], None]) -> None:
         """Subscribe to messages that stay serialized, since most of them are never drawn."""
-
-        def guarded(message: Any) -> None:
-            try:
-                receive(conversions.stamp_of(message), message)
-            except InvalidInput as refusal:
-                self._refusals.refuse(topic, refusal)
-
+        guarded = self._refusals.guarded(
+            topic, lambda message: receive(conversions.stamp_of(message), message)
+        )
         self.create_subscription(kind, topic, guarded, 10, raw=True)
 
     def _locate(self, message: Odometry) -> None:
-        self._pose = self._checked("odom", conversions.pose, message) or self._pose
+        self._pose = self._refusals.checked("odom", conversions.pose, message) or self._pose
 
     def _believe(self, stamp: int, serialized: bytes) -> None:
         if self._is_due(stamp) and self._is_looked_at:
@@ -111,10 +100,10 @@ class BeliefViewNode(Node):
         if felt is None:
             return "no robot_state of the belief's stamp"
         believed = view.believed(serialized, self._contract)
-        sample = self._checked("robot_state", conversions.robot_sample, felt)
+        sample = self._refusals.checked("robot_state", conversions.robot_sample, felt)
         if sample is None:
             return "robot_state is refused"
-        scans = self._checked("foot_scans", view.scans, seen) if seen else None
+        scans = self._refusals.checked("foot_scans", view.scans, seen) if seen else None
         picture = belief_picture.draw(
             Stance(pose.position, pose.orientation, sample.sensed.joint_positions),
             scans,
@@ -128,13 +117,6 @@ class BeliefViewNode(Node):
         self._drawn = stamp
         self._pictures += 1
         return ""
-
-    def _checked(self, source: str, read: Callable[[Any], Read], message: Any) -> Read | None:
-        try:
-            return read(message)
-        except InvalidInput as refusal:
-            self._refusals.refuse(source, refusal)
-            return None
 
     def _health(self) -> Health:
         trouble = self._trouble if self._is_looked_at else ""

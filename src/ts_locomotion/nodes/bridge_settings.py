@@ -12,24 +12,12 @@ from ts_locomotion.safety import SafetyLimits
 class BridgeSettings:
     """Parameters of the bridge."""
 
-    robot: str = setting(
-        "mujoco", "What is behind /lowcmd", choices=("mujoco", "go2"), read_only=True
-    )
-    dry_run: bool = setting(
-        True, "Publish no /lowcmd; has no effect on the simulator", read_only=True
-    )
-    lockstep: bool = setting(
-        False, "Answer control ticks of the simulator with their own targets", read_only=True
-    )
-    state_every: int = setting(
-        2, "robot_state carries every n-th state", minimum=1, maximum=10, read_only=True
-    )
+    robot: str = setting("mujoco", "What is behind /lowcmd", choices=("mujoco", "go2"))
+    dry_run: bool = setting(True, "Publish no /lowcmd; has no effect on the simulator")
+    lockstep: bool = setting(False, "Answer control ticks of the simulator with their own targets")
+    state_every: int = setting(2, "robot_state carries every n-th state", minimum=1, maximum=10)
     slow_every: int = setting(
-        10,
-        "joint_states and imu/data carry every n-th state",
-        minimum=1,
-        maximum=500,
-        read_only=True,
+        10, "joint_states and imu/data carry every n-th state", minimum=1, maximum=500
     )
     silence: float = setting(
         0.1,
@@ -37,31 +25,27 @@ class BridgeSettings:
         unit="s",
         minimum=0.01,
         maximum=10.0,
-        read_only=True,
     )
     tilt_limit: float = setting(
-        0.8,
+        SafetyLimits.tilt,
         "Beyond this tilt the robot is damped",
         unit="rad",
         minimum=0.1,
         maximum=3.2,
-        read_only=True,
     )
     hold_age: float = setting(
-        0.06,
+        SafetyLimits.hold_age,
         "Older joint targets are only held",
         unit="s",
         minimum=0.02,
         maximum=1.0,
-        read_only=True,
     )
     target_age: float = setting(
-        0.2,
+        SafetyLimits.target_age,
         "Joint targets older than this damp the robot",
         unit="s",
         minimum=0.02,
         maximum=2.0,
-        read_only=True,
     )
 
     def __post_init__(self) -> None:

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu, JointState
 
-from ts_locomotion import robot
+from ts_locomotion import perception, robot
 from ts_locomotion.errors import InvalidInput
+from ts_locomotion.modes import ModeState
 from ts_locomotion.observation import Proprioception
 from ts_locomotion.robot import Array
+from ts_locomotion.unitree import LowState
 from ts_locomotion_msgs.msg import Belief, FootScans, JointTargets, Mode, RobotState
 
 Mask = NDArray[np.bool_]
@@ -39,7 +41,6 @@ class RobotSample(NamedTuple):
     """A RobotState, checked."""
 
     stamp: int
-    tick: int
     mode: int
     sensed: Proprioception
 
@@ -66,7 +67,6 @@ class Targets(NamedTuple):
     """A JointTargets message, checked."""
 
     stamp: int
-    sequence: int
     positions: Array  # (J,) [rad]
     stiffness: Array  # (J,) [N m/rad]
     damping: Array  # (J,) [N m s/rad]
@@ -112,41 +112,28 @@ def robot_sample(serialized: bytes) -> RobotSample:
         joint_positions=finite("joint_positions", message.joint_positions, 12)[order],
         joint_velocities=finite("joint_velocities", message.joint_velocities, 12)[order],
     )
-    return RobotSample(nanoseconds(message.header.stamp), message.tick, message.mode, sensed)
+    return RobotSample(nanoseconds(message.header.stamp), message.mode, sensed)
 
 
 def new_robot_state() -> RobotState:
     """A RobotState with its names, to be filled again and again."""
     message = RobotState(joint_names=list(robot.JOINTS))
-    message.header.frame_id = "base_link"
+    message.header.frame_id = robot.BASE_LINK
     return message
 
 
-def fill_robot_state(
-    message: RobotState,
-    *,
-    stamp: int,
-    tick: int,
-    mode: int,
-    joint_positions: Array,
-    joint_velocities: Array,
-    joint_torques: Array,
-    orientation: Array,
-    angular_velocity: Array,
-    linear_acceleration: Array,
-    foot_forces: Array,
-) -> None:
-    """Write one sample into a message of `new_robot_state`; arrays as documented in RobotState."""
+def fill_robot_state(message: RobotState, stamp: int, mode: int, state: LowState) -> None:
+    """Write one state into a message of `new_robot_state`."""
     message.header.stamp = time_message(stamp)
-    message.tick = tick
+    message.tick = state.tick
     message.mode = mode
-    message.joint_positions[:] = joint_positions
-    message.joint_velocities[:] = joint_velocities
-    message.joint_torques[:] = joint_torques
-    message.orientation[:] = orientation
-    message.angular_velocity[:] = angular_velocity
-    message.linear_acceleration[:] = linear_acceleration
-    message.foot_forces[:] = foot_forces
+    message.joint_positions[:] = state.joint_positions
+    message.joint_velocities[:] = state.joint_velocities
+    message.joint_torques[:] = state.joint_torques
+    message.orientation[:] = state.orientation
+    message.angular_velocity[:] = state.angular_velocity
+    message.linear_acceleration[:] = state.linear_acceleration
+    message.foot_forces[:] = state.foot_forces
 
 
 def pose(message: Odometry) -> Pose:
@@ -184,17 +171,15 @@ def transform_message(where: Pose, child_frame: str) -> TransformStamped:
     return message
 
 
-def imu_message(
-    stamp: int, orientation: Array, angular_velocity: Array, linear_acceleration: Array
-) -> Imu:
+def imu_message(stamp: int, state: LowState) -> Imu:
     """An Imu message in base_link; the covariances are unknown, which REP-145 writes as zeros."""
     message = Imu(
-        orientation=quaternion_message(orientation),
-        angular_velocity=vector_message(angular_velocity),
-        linear_acceleration=vector_message(linear_acceleration),
+        orientation=quaternion_message(state.orientation),
+        angular_velocity=vector_message(state.angular_velocity),
+        linear_acceleration=vector_message(state.linear_acceleration),
     )
     message.header.stamp = time_message(stamp)
-    message.header.frame_id = "base_link"
+    message.header.frame_id = robot.BASE_LINK
     return message
 
 
@@ -267,7 +252,7 @@ def scan(message: FootScans) -> Scan:
     return Scan(
         nanoseconds(message.header.stamp),
         message.map_age,
-        finite("heights", message.heights, 208),
+        finite("heights", message.heights, perception.SCAN_SIZE),
         np.asarray(message.valid, dtype=bool),
     )
 
@@ -317,7 +302,6 @@ def targets(message: JointTargets, action_size: int | None = None) -> Targets:
         raise InvalidInput("a gain is negative")
     return Targets(
         nanoseconds(message.header.stamp),
-        message.sequence,
         finite("positions", message.positions, 12)[order],
         stiffness,
         damping,
@@ -325,22 +309,14 @@ def targets(message: JointTargets, action_size: int | None = None) -> Targets:
     )
 
 
-def mode_message(
-    stamp: int,
-    mode: int,
-    *,
-    settled: bool,
-    fault: bool,
-    policy_ready: bool,
-    reason: str,
-) -> Mode:
+def mode_message(stamp: int, state: ModeState) -> Mode:
     """A Mode message."""
     message = Mode(
-        mode=mode,
-        settled=settled,
-        fault=fault,
-        policy_ready=policy_ready,
-        reason=reason,
+        mode=state.mode,
+        settled=state.settled,
+        fault=state.fault,
+        policy_ready=state.policy_ready,
+        reason=state.reason,
     )
     message.header.stamp = time_message(stamp)
     return message

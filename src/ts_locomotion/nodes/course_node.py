@@ -18,13 +18,12 @@ from nav_msgs.msg import Odometry
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.task import Future
 from rclpy.utilities import ok, try_shutdown
 from sensor_msgs.msg import JointState
 from visualization_msgs.msg import MarkerArray
 
-from ts_locomotion import modes
+from ts_locomotion import modes, ticks
 from ts_locomotion.demo import course
 from ts_locomotion.demo.course import Driver, Order, Outcome, Sight
 from ts_locomotion.demo.logbook import Logbook, Motion
@@ -32,6 +31,7 @@ from ts_locomotion.errors import LocomotionError
 from ts_locomotion.nodes import conversions, parameters, sights, spin, terrain_markers
 from ts_locomotion.nodes.diagnostics import Refusals
 from ts_locomotion.nodes.parameters import setting
+from ts_locomotion.nodes.qos import LATCHED
 from ts_locomotion_msgs.msg import Belief, FootScans, Mode
 from ts_locomotion_msgs.srv import Advance, SetMode
 
@@ -52,19 +52,13 @@ LINE_PERIOD = 0.5
 class CourseSettings:
     """Parameters of the course."""
 
-    terrain: str = setting("flat", "Ground that the course is made for", read_only=True)
-    duration: float = setting(
-        60.0, "Of walking, at most", unit="s", minimum=0.0, maximum=3600.0, read_only=True
-    )
-    lockstep: bool = setting(
-        False, "Whether to drive a paused simulator through its ~/advance", read_only=True
-    )
-    sees: bool = setting(
-        False, "Whether to write down what the robot sees and believes", read_only=True
-    )
-    output: str = setting("out/demo/recording.npz", "File of the recording", read_only=True)
+    terrain: str = setting("flat", "Ground that the course is made for")
+    duration: float = setting(60.0, "Of walking, at most", unit="s", minimum=0.0, maximum=3600.0)
+    lockstep: bool = setting(False, "Whether to drive a paused simulator through its ~/advance")
+    sees: bool = setting(False, "Whether to write down what the robot sees and believes")
+    output: str = setting("out/demo/recording.npz", "File of the recording")
     patience: float = setting(
-        60.0, "Wait for the graph to come up", unit="s", minimum=1.0, maximum=600.0, read_only=True
+        60.0, "Wait for the graph to come up", unit="s", minimum=1.0, maximum=600.0
     )
 
 
@@ -98,12 +92,11 @@ class CourseNode(Node):
         self._open_topics()
 
     def _open_topics(self) -> None:
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._cmd_vel = self.create_publisher(Twist, "cmd_vel", 10)
         self._listen(Odometry, "odom", self._see)
         self._listen(JointState, "joint_states", self._see_joints)
-        self._listen(Mode, "mode", self._note_mode, latched)
-        self._listen(MarkerArray, "terrain", self._note_terrain, latched)
+        self._listen(Mode, "mode", self._note_mode, LATCHED)
+        self._listen(MarkerArray, "terrain", self._note_terrain, LATCHED)
         self._listen(DiagnosticArray, "/diagnostics", self._note_health)
         if self.settings.sees:
             self._keep(FootScans, "foot_scans", self._looks)
@@ -193,9 +186,8 @@ class CourseNode(Node):
         answer = self._answer(self._advance.call_async(Advance.Request(duration=duration)))
         if not answer.success:
             raise GraphError(f"the simulator does not advance: {answer.message}")
-        reached = round(answer.time * 1e9)
-        period = 20_000_000
-        self._await("odometry", lambda: self.stamp >= reached // period * period)
+        reached = ticks.tick_of(round(answer.time * 1e9))
+        self._await("odometry", lambda: ticks.tick_of(self.stamp) >= reached)
 
     def _carry_out(self, order: Order) -> None:
         if order.mode is not None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
@@ -20,6 +20,8 @@ OK, WARN, ERROR, STALE = (
 )
 HEARTBEAT_PERIOD = 0.5
 WARNING_PERIOD = 1.0
+
+Read = TypeVar("Read")
 
 
 class Health(NamedTuple):
@@ -71,14 +73,15 @@ class Refusals:
 
     def guarded(self, source: str, receive: Callable[[Any], None]) -> Callable[[Any], None]:
         """`receive`, but for inputs that it refuses: they are counted, and the node lives on."""
+        return lambda message: self.checked(source, receive, message)
 
-        def take(message: Any) -> None:
-            try:
-                receive(message)
-            except InvalidInput as refusal:
-                self.refuse(source, refusal)
-
-        return take
+    def checked(self, source: str, read: Callable[[Any], Read], message: Any) -> Read | None:
+        """What `read` makes of an input; none where it refuses it, which is counted."""
+        try:
+            return read(message)
+        except InvalidInput as refusal:
+            self.refuse(source, refusal)
+            return None
 
     @property
     def total(self) -> int:

@@ -14,22 +14,21 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from unitree_go.msg import LowCmd, LowState
 
-from ts_locomotion import modes, robot, unitree
-from ts_locomotion.bridge import NANOSECONDS_PER_TICK, RobotBridge
-from ts_locomotion.errors import InvalidFrame, InvalidInput
+from ts_locomotion import modes, unitree
+from ts_locomotion.bridge import RobotBridge
+from ts_locomotion.errors import InvalidInput
 from ts_locomotion.nodes import conversions, parameters, spin
 from ts_locomotion.nodes.bridge_settings import BridgeSettings
 from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health, Heartbeat, Refusals
+from ts_locomotion.nodes.qos import LATCHED
 from ts_locomotion.nodes.robot_topics import RobotTopics
 from ts_locomotion.safety import JointTargets as SafeTargets
 from ts_locomotion_msgs.msg import JointTargets, Mode
 from ts_locomotion_msgs.srv import SetMode
 
 GUARD_PERIOD = 0.02
-STATE_PERIOD_MS = 2
 POLICY_PATIENCE = 2.0
 """In lockstep a silent policy is waited for this wall time [s], twice what belief waits."""
 DELIVERY = Duration(nanoseconds=100_000_000)
@@ -55,10 +54,9 @@ class Go2BridgeNode(Node):
         self._tell_mode()
 
     def _open_topics(self) -> None:
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         settings = self._settings
         self._topics = RobotTopics(self, settings.state_every, settings.slow_every)
-        self._mode = self.create_publisher(Mode, "mode", latched)
+        self._mode = self.create_publisher(Mode, "mode", LATCHED)
         self._low_cmd = self.create_publisher(LowCmd, "/lowcmd", 10)
         self.create_subscription(LowState, "/lowstate", self._sense, 10, raw=True)
         self.create_subscription(JointTargets, "joint_targets", self._follow, 10)
@@ -69,10 +67,8 @@ class Go2BridgeNode(Node):
 
     def _sense(self, data: Any) -> None:
         now = time.monotonic()
-        try:
-            state = unitree.decode_low_state(data)
-        except InvalidFrame as refusal:
-            self._refusals.refuse("/lowstate", refusal)
+        state = self._refusals.checked("/lowstate", unitree.decode_low_state, data)
+        if state is None:
             return
         self._sensed_at = now
         if self._settings.simulated and state.tick == self._tick:
@@ -81,12 +77,12 @@ class Go2BridgeNode(Node):
         self._tick = state.tick
         self._states += 1
         self._stamp = (
-            state.tick * NANOSECONDS_PER_TICK
+            state.tick * unitree.NANOSECONDS_PER_TICK
             if self._settings.simulated
             else self.get_clock().now().nanoseconds
         )
         self._bridge.sense(state, self._stamp)
-        index = state.tick // STATE_PERIOD_MS if self._settings.simulated else self._states
+        index = state.tick // unitree.STATE_PERIOD_MS if self._settings.simulated else self._states
         self._topics.publish(index, self._stamp, self._bridge.mode.mode, state)
         self._waiting = self._bridge.waits
         self._waiting_since = now
@@ -102,8 +98,7 @@ class Go2BridgeNode(Node):
         try:
             targets = conversions.targets(message)
             self._bridge.follow(
-                robot.JOINTS,
-                SafeTargets(targets.stamp, targets.positions, targets.stiffness, targets.damping),
+                SafeTargets(targets.stamp, targets.positions, targets.stiffness, targets.damping)
             )
         except InvalidInput as refusal:
             self._refusals.refuse("joint_targets", refusal)
@@ -158,16 +153,7 @@ class Go2BridgeNode(Node):
         if mode.fault and mode.reason not in self._told:
             self.get_logger().error(f"damped: {mode.reason}")
         self._told = told
-        self._mode.publish(
-            conversions.mode_message(
-                self._stamp,
-                mode.mode,
-                settled=mode.settled,
-                fault=mode.fault,
-                policy_ready=mode.policy_ready,
-                reason=mode.reason,
-            )
-        )
+        self._mode.publish(conversions.mode_message(self._stamp, mode))
 
     def _health(self) -> Health:
         mode, now = self._bridge.mode, time.monotonic()

@@ -12,12 +12,12 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.task import Future
 from rclpy.utilities import remove_ros_args, try_shutdown
 
 from ts_locomotion.errors import LocomotionError
 from ts_locomotion.modes import Mode
+from ts_locomotion.nodes.qos import LATCHED
 from ts_locomotion_msgs.msg import Mode as ModeMessage
 from ts_locomotion_msgs.srv import SetMode
 
@@ -35,8 +35,7 @@ class ModeCommand:
     def __init__(self, node: Node) -> None:
         self._told = ModeMessage()
         self._client = node.create_client(SetMode, "set_mode")
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        node.create_subscription(ModeMessage, "mode", self._note, latched)
+        node.create_subscription(ModeMessage, "mode", self._note, LATCHED)
         self._executor = EventsExecutor()
         self._executor.add_node(node)
 

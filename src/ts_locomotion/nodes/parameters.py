@@ -25,7 +25,7 @@ class Setting(NamedTuple):
     minimum: float | None
     maximum: float | None
     choices: tuple[str, ...]
-    read_only: bool
+    live: bool
 
 
 def setting(
@@ -36,23 +36,21 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
-    read_only: bool = False,
+    live: bool = False,
 ) -> Any:
-    """A dataclass field that becomes a parameter; `minimum` and `maximum` come together."""
-    about = Setting(description, unit, minimum, maximum, choices, read_only)
+    """A dataclass field that becomes a parameter; `minimum` and `maximum` come together.
+
+    A `live` one may be changed while the node runs, even if `declare` is told of no lock.
+    """
+    about = Setting(description, unit, minimum, maximum, choices, live)
     return field(default=default, metadata={"setting": about})
 
 
-def never_locked() -> str:
-    """Parameters that are not read-only may be changed at any time."""
-    return ""
-
-
-def declare(node: Node, settings: type, locked: Callable[[], str] = never_locked) -> None:
+def declare(node: Node, settings: type, locked: Callable[[], str] | None = None) -> None:
     """Declare every field of the dataclass `settings`.
 
-    A later change is refused while `locked()` gives a reason. Out of range, of the wrong type or
-    not among the choices: the exceptions of rclpy.
+    A later change is refused while `locked()` gives a reason; without a lock only `live` ones can
+    be changed. Out of range, of the wrong type or not among the choices: the exceptions of rclpy.
     """
     abouts = {item.name: _about(item) for item in fields(settings)}
     declared: set[str] = set()
@@ -62,14 +60,14 @@ def declare(node: Node, settings: type, locked: Callable[[], str] = never_locked
             if change.name not in abouts:
                 continue
             reason = _objection(abouts[change.name], change.value)
-            reason = reason or (locked() if change.name in declared else "")
+            reason = reason or (locked() if locked and change.name in declared else "")
             if reason:
                 return SetParametersResult(successful=False, reason=f"{change.name}: {reason}")
         return SetParametersResult(successful=True)
 
     node.add_on_set_parameters_callback(check)
     for item in fields(settings):
-        node.declare_parameter(item.name, item.default, _descriptor(item))
+        node.declare_parameter(item.name, item.default, _descriptor(item, locked is None))
         declared.add(item.name)
 
 
@@ -95,12 +93,12 @@ def _objection(about: Setting, value: Any) -> str:
     return ""
 
 
-def _descriptor(item: Field[Any]) -> ParameterDescriptor:
+def _descriptor(item: Field[Any], fixed: bool) -> ParameterDescriptor:
     about = _about(item)
     unit = f" [{about.unit}]" if about.unit else ""
     descriptor = ParameterDescriptor(
         description=about.description + unit,
-        read_only=about.read_only,
+        read_only=fixed and not about.live,
         additional_constraints=f"one of {list(about.choices)}" if about.choices else "",
     )
     if about.minimum is not None and about.maximum is not None:

@@ -6,17 +6,16 @@ What robot_state_publisher does for any robot; that one is not on PyPI.
 import sys
 
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
 from ts_locomotion import description
 from ts_locomotion.description import Placement
-from ts_locomotion.errors import InvalidInput
 from ts_locomotion.nodes import conversions, spin
 from ts_locomotion.nodes.conversions import Pose
 from ts_locomotion.nodes.diagnostics import OK, WARN, Health, Heartbeat, Refusals
+from ts_locomotion.nodes.qos import LATCHED
 
 ALWAYS = 0
 """Stamp of what never moves."""
@@ -29,21 +28,17 @@ class RobotDescriptionNode(Node):
         super().__init__("robot_description")
         self._refusals = Refusals(self.get_logger())
         self._states = 0
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._description = self.create_publisher(String, "robot_description", latched)
-        self._fixed = self.create_publisher(TFMessage, "/tf_static", latched)
+        self._description = self.create_publisher(String, "robot_description", LATCHED)
+        self._fixed = self.create_publisher(TFMessage, "/tf_static", LATCHED)
         self._moving = self.create_publisher(TFMessage, "/tf", 100)
-        self.create_subscription(JointState, "joint_states", self._bend, 10)
+        bend = self._refusals.guarded("joint_states", self._bend)
+        self.create_subscription(JointState, "joint_states", bend, 10)
         self._heartbeat = Heartbeat(self, self._health)
         self._description.publish(String(data=description.urdf()))
         self._fixed.publish(_transforms(ALWAYS, description.fixed_links()))
 
     def _bend(self, message: JointState) -> None:
-        try:
-            joint_positions = conversions.joint_positions(message)
-        except InvalidInput as refusal:
-            self._refusals.refuse("joint_states", refusal)
-            return
+        joint_positions = conversions.joint_positions(message)
         self._states += 1
         stamp = conversions.nanoseconds(message.header.stamp)
         self._moving.publish(_transforms(stamp, description.moving_links(joint_positions)))

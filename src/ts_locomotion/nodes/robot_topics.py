@@ -22,34 +22,11 @@ class RobotTopics:
     def publish(self, index: int, stamp: int, mode: int, state: LowState) -> None:
         """Tell of the `index`-th state, of `stamp` [ns], in the bridge's mode."""
         if index % self._state_every == 0:
-            self._publish_robot_state(stamp, mode, state)
+            conversions.fill_robot_state(self._message, stamp, mode, state)
+            self._robot_state.publish(self._message)
         if index % self._slow_every == 0:
-            self._publish_slow_topics(stamp, state)
-
-    def _publish_robot_state(self, stamp: int, mode: int, state: LowState) -> None:
-        conversions.fill_robot_state(
-            self._message,
-            stamp=stamp,
-            tick=state.tick,
-            mode=mode,
-            joint_positions=state.joint_positions,
-            joint_velocities=state.joint_velocities,
-            joint_torques=state.joint_torques,
-            orientation=state.orientation,
-            angular_velocity=state.angular_velocity,
-            linear_acceleration=state.linear_acceleration,
-            foot_forces=state.foot_forces,
-        )
-        self._robot_state.publish(self._message)
-
-    def _publish_slow_topics(self, stamp: int, state: LowState) -> None:
-        self._joint_states.publish(
-            conversions.joint_state_message(
+            joints = conversions.joint_state_message(
                 stamp, state.joint_positions, state.joint_velocities, state.joint_torques
             )
-        )
-        self._imu.publish(
-            conversions.imu_message(
-                stamp, state.orientation, state.angular_velocity, state.linear_acceleration
-            )
-        )
+            self._joint_states.publish(joints)
+            self._imu.publish(conversions.imu_message(stamp, state))

@@ -17,16 +17,15 @@ from typing import Any
 
 from rclpy.executors import Executor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import Trigger
 from unitree_go.msg import LowCmd, LowState
 
-from ts_locomotion import unitree
-from ts_locomotion.errors import InvalidFrame
+from ts_locomotion import safety, ticks, unitree
 from ts_locomotion.nodes import pacing, parameters, spin
 from ts_locomotion.nodes.advance import AdvanceService, Request
 from ts_locomotion.nodes.command_timing import CommandTiming
 from ts_locomotion.nodes.diagnostics import ERROR, OK, WARN, Health, Heartbeat, Refusals
+from ts_locomotion.nodes.qos import LATCHED
 from ts_locomotion.nodes.simulator_settings import SimulatorSettings, make_pace
 from ts_locomotion.nodes.world_topics import WorldTopics
 from ts_locomotion.simulation.map_sensor import MapSensor
@@ -34,9 +33,6 @@ from ts_locomotion.simulation.robot_simulator import STEP_MS, RobotSimulator
 from ts_locomotion.simulation.viewer import Viewer
 from ts_locomotion_msgs.msg import Mode
 
-CONTROL_PERIOD_MS = 20
-FALLEN_TILT = 1.0
-"""Beyond this tilt the robot has fallen [rad]."""
 SLOW = 0.95
 """A real-time factor below this is worth a warning."""
 IDLE = 0.5
@@ -69,8 +65,7 @@ class SimulatorNode(Node):
         self._low_state = self.create_publisher(LowState, "/lowstate", 10)
         self._world = WorldTopics(self, self._settings.map_layer, self._robot.ground)
         self.create_subscription(LowCmd, "/lowcmd", self._obey, 10, raw=True)
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self.create_subscription(Mode, "mode", self._note_mode, latched)
+        self.create_subscription(Mode, "mode", self._note_mode, LATCHED)
         self.create_service(Trigger, "~/reset", self._reset)
         self._heartbeat = Heartbeat(self, self._health)
 
@@ -135,10 +130,8 @@ class SimulatorNode(Node):
 
     def _obey(self, data: Any) -> None:
         now = time.monotonic()
-        try:
-            command = unitree.decode_low_cmd(data)
-        except InvalidFrame as refusal:
-            self._refusals.refuse("/lowcmd", refusal)
+        command = self._refusals.checked("/lowcmd", unitree.decode_low_cmd, data)
+        if command is None:
             return
         self._commands += 1
         answers_present_state = command.reserve == self._robot.tick
@@ -174,7 +167,7 @@ class SimulatorNode(Node):
             # Before the state: what reaches a process over two hops cannot overtake what is
             # already in its queue, so that in lockstep perception always sees the map first.
             self._world.publish_map(measured)
-        if tick % CONTROL_PERIOD_MS == 0:
+        if tick % ticks.CONTROL_PERIOD_MS == 0:
             self._world.publish_motion(tick, self._robot.base_motion())
             if self._mode.mode == Mode.WALK:
                 self._timing.state_published(tick, time.monotonic())
@@ -193,9 +186,7 @@ class SimulatorNode(Node):
         elif damped:
             limit = self._settings.low_cmd_timeout
             level, message = ERROR, f"no valid /lowcmd for {limit:g} s: motors only damp"
-        elif (
-            isinstance(self._pace, pacing.RealTime) and not self._settings.paused and factor < SLOW
-        ):
+        elif self._keeps_time and factor < SLOW:
             level, message = WARN, f"too slow: {factor:.2f} of real time"
         missed = self._pace.missed_steps if isinstance(self._pace, pacing.RealTime) else 0
         return Health(
@@ -207,7 +198,7 @@ class SimulatorNode(Node):
                 "missed_steps": missed,
                 "gantry": self._robot.gantry_state,
                 "motors": "damped" if damped else "commanded",
-                "fallen": self._robot.tilt > FALLEN_TILT,
+                "fallen": self._robot.tilt > safety.FALLEN_TILT,
                 "commands": self._commands,
                 **self._refusals.values(),
                 **self._timing.values(),

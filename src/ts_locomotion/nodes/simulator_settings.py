@@ -15,71 +15,66 @@ from ts_locomotion.simulation.terrain import KINDS
 class SimulatorSettings:
     """Parameters of the simulator. None can be changed while it runs."""
 
-    terrain: str = setting(
-        "flat", "Name of the ground", choices=(*KINDS, *COURSES), read_only=True
+    terrain: str = setting(RobotOptions.terrain, "Name of the ground", choices=(*KINDS, *COURSES))
+    difficulty: float = setting(
+        RobotOptions.difficulty, "Of the terrain", minimum=0.0, maximum=1.0
     )
-    difficulty: float = setting(0.5, "Of the terrain", minimum=0.0, maximum=1.0, read_only=True)
-    seed: int = setting(0, "Of everything random", minimum=0, maximum=999_999_999, read_only=True)
+    seed: int = setting(RobotOptions.seed, "Of everything random", minimum=0, maximum=999_999_999)
     pace: str = setting(
         "realtime",
         "With the wall clock, the same but waiting for a late policy, as fast as it can, or"
         " waiting for each command",
         choices=("realtime", "patient", "fast", "lockstep"),
-        read_only=True,
     )
-    paused: bool = setting(False, "Only ~/advance lets time pass", read_only=True)
-    gantry: bool = setting(True, "Hang until the robot stands and its policy runs", read_only=True)
-    view: bool = setting(False, "Open the MuJoCo viewer", read_only=True)
+    paused: bool = setting(False, "Only ~/advance lets time pass")
+    gantry: bool = setting(RobotOptions.gantry, "Hang until the robot stands and its policy runs")
+    view: bool = setting(False, "Open the MuJoCo viewer")
     low_cmd_timeout: float = setting(
-        0.1,
+        RobotOptions.low_cmd_timeout,
         "Without a valid /lowcmd for longer the motors damp",
         unit="s",
         minimum=0.002,
         maximum=10.0,
-        read_only=True,
     )
-    map_layer: str = setting("elevation", "Layer of the elevation map", read_only=True)
+    map_layer: str = setting("elevation", "Layer of the elevation map")
     map_resolution: float = setting(
-        0.04, "Side of a cell", unit="m", minimum=0.01, maximum=1.0, read_only=True
+        MapOptions.resolution, "Side of a cell", unit="m", minimum=0.01, maximum=1.0
     )
     map_length: float = setting(
-        4.0, "Side of the map", unit="m", minimum=0.5, maximum=20.0, read_only=True
+        MapOptions.length, "Side of the map", unit="m", minimum=0.5, maximum=20.0
     )
     map_rate: float = setting(
-        10.0, "Of the map; 0: no map", unit="Hz", minimum=0.0, maximum=50.0, read_only=True
+        MapOptions.rate, "Of the map; 0: no map", unit="Hz", minimum=0.0, maximum=50.0
     )
     map_noise: float = setting(
-        0.0, "Standard deviation of a cell", unit="m", minimum=0.0, maximum=1.0, read_only=True
+        MapOptions.noise, "Standard deviation of a cell", unit="m", minimum=0.0, maximum=1.0
     )
     map_delay: float = setting(
-        0.0, "From measurement to delivery", unit="s", minimum=0.0, maximum=5.0, read_only=True
+        MapOptions.delay, "From measurement to delivery", unit="s", minimum=0.0, maximum=5.0
     )
     map_drift: float = setting(
-        0.0,
+        MapOptions.drift,
         "Random walk against the odometry, after one second",
         unit="m",
         minimum=0.0,
         maximum=1.0,
-        read_only=True,
     )
     map_holes: float = setting(
-        0.0, "Share of the ground that is never seen", minimum=0.0, maximum=1.0, read_only=True
+        MapOptions.holes, "Share of the ground that is never seen", minimum=0.0, maximum=1.0
     )
     map_cut_from: float = setting(
-        0.0,
+        MapOptions.cut_from,
         "No map arrives while the robot's x is from here",
         unit="m",
         minimum=-1000.0,
         maximum=1000.0,
-        read_only=True,
     )
     map_cut_to: float = setting(
-        0.0,
+        MapOptions.cut_to,
         "to here; everywhere one arrives if this is not larger",
         unit="m",
         minimum=-1000.0,
         maximum=1000.0,
-        read_only=True,
     )
 
     @property

@@ -25,15 +25,12 @@ class SupervisorSettings:
     managed_nodes: tuple[str, ...] = setting(
         ("perception", "belief", "policy"),
         "Lifecycle nodes of this namespace to bring up, in this order",
-        read_only=True,
     )
     watched_nodes: tuple[str, ...] = setting(
-        ("go2_bridge",),
-        "Further nodes of this namespace whose heartbeats are expected",
-        read_only=True,
+        ("go2_bridge",), "Further nodes of this namespace whose heartbeats are expected"
     )
     heartbeat_timeout: float = setting(
-        2.0, "A node silent for longer is dead", unit="s", minimum=0.6, maximum=60.0
+        2.0, "A node silent for longer is dead", unit="s", minimum=0.6, maximum=60.0, live=True
     )
     patience: float = setting(
         5.0,
@@ -41,6 +38,7 @@ class SupervisorSettings:
         unit="s",
         minimum=0.1,
         maximum=60.0,
+        live=True,
     )
 
 

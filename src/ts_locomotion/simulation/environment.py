@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ts_locomotion import action, gait, observation, robot, rotation, ticks
+from ts_locomotion import action, gait, observation, robot, rotation, safety, ticks
 from ts_locomotion.action import ActionForm
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.robot import Array
@@ -54,7 +54,7 @@ class EnvironmentConfig:
     observation_noise: float = 1.0
     """Factor on the noise of the observation table."""
     episode_time: float = 20.0
-    highest_tilt: float = 1.0
+    highest_tilt: float = safety.FALLEN_TILT
     """Beyond it the robot has fallen [rad]."""
     runaway_speed: float = np.inf
     """Who is faster than the command, along it, by more than this has fallen, too [m/s]."""

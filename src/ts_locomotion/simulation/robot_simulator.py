@@ -17,7 +17,7 @@ from ts_locomotion.simulation.gantry import Gantry
 from ts_locomotion.simulation.terrain import Terrain
 from ts_locomotion.unitree import LowCmd, LowState
 
-STEP_MS = 2
+STEP_MS = unitree.STATE_PERIOD_MS
 WATCHDOG_COMMAND = unitree.damping_command(3.0)
 GRAVITY = 9.81
 START_POSE = robot.STAND_POSE

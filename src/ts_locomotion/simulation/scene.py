@@ -9,7 +9,7 @@ from typing import Literal
 import mujoco
 import numpy as np
 
-from ts_locomotion import links, robot
+from ts_locomotion import links, robot, unitree
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.links import Collisions, Inertial, Solid
 from ts_locomotion.robot import Array
@@ -28,7 +28,7 @@ FOOT_FRICTION = 0.8
 class SceneOptions:
     """What distinguishes the simulated robot of the node from that of batched training."""
 
-    time_step: float = 0.002
+    time_step: float = 1e-3 * unitree.STATE_PERIOD_MS
     actuators: Literal["torque", "position"] = "torque"
     """`torque`: ctrl is N m. `position`: ctrl is a joint target [rad]. Both keep torque limits."""
     stiffness: float = 40.0

@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from ts_locomotion import observation, robot, rotation
+from ts_locomotion import observation, robot, rotation, safety
 from ts_locomotion.contract import Contract
 from ts_locomotion.robot import Array
 from ts_locomotion.simulation import commands, physics, randomization, scene, terrain
@@ -19,8 +19,6 @@ from ts_locomotion.simulation.physics import Physics
 from ts_locomotion.simulation.randomization import Domain
 from ts_locomotion.simulation.terrain import Terrain
 
-FALLEN_TILT = 1.0
-"""[rad]"""
 PUSH_INTERVAL = 5.0
 COMMAND_INTERVAL = 10.0
 
@@ -205,7 +203,7 @@ class Course:
         walking = self.walking()
         self.physics.step(targets)
         self.step += 1
-        tilted = rotation.tilt(self.physics.orientation) > FALLEN_TILT
+        tilted = rotation.tilt(self.physics.orientation) > safety.FALLEN_TILT
         fell = tilted | (self.physics.base_contacts > 0) | self.physics.diverged()
         self.fell |= fell & ~self.arrived
         if self.on_lane:
