@@ -157,14 +157,11 @@ def test_patches_that_the_map_lacks_are_not_valid():
     assert (~half).mean() == pytest.approx(0.5, abs=0.03)
 
 
-def test_a_late_map_keeps_its_errors_and_its_age_grows_until_it_is_renewed():
-    config = replace(
-        with_regime(**TERMS["point_z"]), sight=Sight(0, 0, 1, 0, 0), late_time=(0.1, 0.1)
-    )
-    heights, _, age = looked(config, 12)
-    renewed = (heights[1:] != heights[:-1]).any(axis=(2, 3))
+def test_a_late_map_grows_old_until_it_is_renewed():
+    config = replace(PERFECT, sight=Sight(0, 0, 1, 0, 0), late_time=(0.1, 0.1))
+    _, _, age = looked(config, 12)
     assert age.max() == pytest.approx(0.1 - STEP, abs=1e-6)
-    assert np.array_equal(renewed, age[1:] == 0.0) and renewed.sum(axis=0).max() == 2
+    assert (age == 0.0).sum(axis=0).max() == 3
 
 
 def walking(steps: int) -> list[View]:
@@ -173,12 +170,12 @@ def walking(steps: int) -> list[View]:
 
 
 def test_a_frozen_map_stays_in_the_world_and_grows_old():
-    config = replace(with_regime(**TERMS["point_z"]), sight=Sight(0, 0, 0, 1, 0))
+    config = replace(with_regime(episode_z=0.05, episode_share=1.0), sight=Sight(0, 0, 0, 1, 0))
     heights, valid, age = looked(replace(config, change_interval=(9.0, 9.0)), 50, walking(50))
     assert valid.all()
     errors = heights - STEP * np.arange(50)[:, None, None, None]
     np.testing.assert_allclose(errors, np.broadcast_to(errors[0], errors.shape), atol=1e-6)
-    assert errors[0].std() == pytest.approx(0.05, rel=0.05)
+    assert errors[0].std() == pytest.approx(0.05, rel=0.08)
     assert age[-1] == pytest.approx(49 * STEP)
 
 
@@ -208,15 +205,12 @@ def test_a_killed_map_is_seen_at_first_and_never_again():
     assert (np.diff(valid.any(axis=2).astype(int), axis=0) <= 0).all()
 
 
-def test_a_blackout_leaves_nothing_or_what_was_seen_last_until_the_episode_ends():
+def test_a_blackout_leaves_nothing_or_the_last_map_until_the_episode_ends():
     config = replace(PERFECT, blackout_share=1.0, blackout_time=(0.05, 0.2))
-    noise, rng = begun(replace(config, regimes=(replace(NONE, point_z=0.05),)))
-    for _ in range(12):
-        last = noise.look(LEVEL, STEP, rng)
-    after = [noise.look(LEVEL, STEP, rng) for _ in range(400)][-1]
+    noise, rng = begun(config)
+    after = [noise.look(LEVEL, STEP, rng) for _ in range(412)][-1]
     blind = ~after.valid.any(axis=1)
     assert blind.mean() == pytest.approx(0.5, abs=0.1)
-    assert np.array_equal(after.heights, last.heights)
     assert (after.map_age[blind] == MAP_AGE_CEILING).all() and after.map_age[~blind].min() > 7.9
     noise.begin(np.arange(COUNT), rng)
     again = noise.look(LEVEL, STEP, rng)

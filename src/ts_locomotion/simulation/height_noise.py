@@ -6,7 +6,8 @@ map does not know, maps that are renewed late or never again, no map at all, and
 last until the episode ends.
 
 A map stays where it was made while the feet walk on, as perception.py reads it: an old one is as
-good as a new one up to its border, but for what the odometry has drifted since.
+good as a new one up to its border, but for what the odometry has drifted since. Offsets and drift
+are errors of the map and last; those of points and feet are of the reading, and new each time.
 """
 
 from collections.abc import Callable, Mapping
@@ -140,7 +141,6 @@ class HeightNoise:
         self.centre = np.zeros((count, 2))
         self.blank = np.zeros(count, dtype=bool)
         self.lost = np.zeros(shape, dtype=bool)
-        self.errors = np.zeros((3, *shape), dtype=np.float32)
         self.covered = np.zeros(shape, dtype=bool)
         self.heights = np.zeros(shape, dtype=np.float32)
 
@@ -165,8 +165,13 @@ class HeightNoise:
             self._black_out(gone, rng)
         self.offset += self.drift * np.float32(step_time)
         self.age += step_time
-        self._renew(np.flatnonzero(self.age >= self.hold), view, rng)
-        self._read(view)
+        renewed = self.age >= self.hold
+        self.age[renewed] = 0.0
+        self.centre[renewed] = view.base[renewed]
+        self.heights = self._read(view, rng)
+        centre_x, centre_y = self.centre.T[..., None, None]
+        reach = self.config.map_length / 2
+        self.covered = (abs(view.x - centre_x) <= reach) & (abs(view.y - centre_y) <= reach)
         return self.scans()
 
     def scans(self) -> Scans:
@@ -186,28 +191,22 @@ class HeightNoise:
             setattr(self, name, np.array(state[name]))
         self.factor = float(self.factor)
 
-    def _renew(self, robots: Robots, view: View, rng: np.random.Generator) -> None:
-        """New maps for robots (n,), each around its robot and with errors of its own."""
-        self.age[robots] = 0.0
-        self.centre[robots] = view.base[robots]
-        shape = (len(robots), *self.heights.shape[1:])
-        strengths = self._current()[robots].T[..., None, None]  # one (n, 1, 1) per strength
+    def _read(self, view: View, rng: np.random.Generator) -> Array:
+        """The maps below the feet, wherever these are now. Shape (B, F, P)."""
+        shape = self.heights.shape
+        strengths = self._current().T[..., None, None]  # one (B, 1, 1) per strength
         point_xy, point_z, foot_xy, foot_z, outlier, outlier_share = strengths[:6]
         x, y, z = rng.standard_normal((3, *shape), dtype=np.float32)
         foot = rng.standard_normal((3, *shape[:2], 1), dtype=np.float32)
+        offset = self.offset[..., None]
+        heights = view.scans(
+            point_xy * x + foot_xy * foot[0] + offset[:, :, 0],
+            point_xy * y + foot_xy * foot[1] + offset[:, :, 1],
+        )
+        heights = heights + point_z * z + foot_z * foot[2] + offset[:, :, 2]
         is_outlier = rng.random(shape, dtype=np.float32) < outlier_share
-        self.errors[0, robots] = point_xy * x + foot_xy * foot[0]
-        self.errors[1, robots] = point_xy * y + foot_xy * foot[1]
         # x is used once more: where a point lies and how far it is off are not told apart.
-        self.errors[2, robots] = point_z * z + foot_z * foot[2] + is_outlier * outlier * x
-
-    def _read(self, view: View) -> None:
-        """Read the maps below the feet, wherever these are now."""
-        x, y, z = self.errors + np.moveaxis(self.offset, 2, 0)[..., None]
-        self.heights = (view.scans(x, y) + z).astype(np.float32)
-        centre_x, centre_y = self.centre.T[..., None, None]
-        reach = self.config.map_length / 2
-        self.covered = (abs(view.x - centre_x) <= reach) & (abs(view.y - centre_y) <= reach)
+        return (heights + is_outlier * outlier * x).astype(np.float32)
 
     def _current(self) -> Array:
         """Strengths of the robots' regimes under the curriculum. Shape (B, strengths)."""
@@ -260,7 +259,7 @@ _STRENGTHS = (
 )
 _CHANGING = (
     *("regime", "change_time", "blackout_time", "offset", "drift", "hold", "age"),
-    *("centre", "blank", "lost", "errors", "covered", "heights", "factor"),
+    *("centre", "blank", "lost", "covered", "heights", "factor"),
 )
 
 
