@@ -104,7 +104,7 @@ def _gate(axes: Axes, recording: Recording) -> None:
     axes.set_ylim(0, 1)
     axes.margins(x=0)
     axes.set_ylabel("gate")
-    axes.set_title("how much is let in of what is seen, by foot", loc="left", fontsize=9)
+    axes.set_title("how much of what is seen enters the belief, by foot", loc="left", fontsize=9)
     axes.legend(loc="lower left", fontsize=8, frameon=False, ncols=4)
 
 
