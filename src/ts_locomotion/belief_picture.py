@@ -63,7 +63,10 @@ class CommandShape(NamedTuple):
 
 
 class BeliefPicture(NamedTuple):
-    """One moment of the robot's belief."""
+    """One moment of the robot's belief, coloured by how much of what is seen enters it.
+
+    How much of that passes straight into the reconstruction is another gate's, which no one tells.
+    """
 
     measured: Points
     reconstructed: Points

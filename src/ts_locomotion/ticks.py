@@ -56,10 +56,11 @@ class _Peer:
 class TickJoin(Generic[Sample, Scan, Action]):
     """Gathers what a control tick needs: robot state, foot scans of the same stamp, last action.
 
-    A tick is ready as soon as it is complete. A robot state `deadline_ns` younger ends the wait
-    for what is missing, and after PATIENCE such ticks in a row the missing peer is not waited for
-    until it is heard again. The last action is waited for in lockstep only, where nothing may
-    depend on who was faster; there only `give_up` declares a peer absent.
+    A tick is ready as soon as it is complete. A robot state `deadline_ns` younger, or that of the
+    next tick, ends the wait for what is missing, and after PATIENCE such ticks in a row the
+    missing peer is not waited for until it is heard again. The last action is waited for in
+    lockstep only, where nothing may depend on who was faster; there only `give_up` declares a
+    peer absent.
     """
 
     def __init__(self, *, sees: bool, lockstep: bool, deadline_ns: int = 4_000_000) -> None:
@@ -92,20 +93,26 @@ class TickJoin(Generic[Sample, Scan, Action]):
             return True
         return tick_of(stamp) != tick_of(self._newest)
 
-    def on_state(self, stamp: int, sample: Sample | None) -> Ready[Sample, Scan, Action] | None:
-        """A robot state arrived; the first of each control period begins a tick."""
+    def on_state(
+        self, stamp: int, sample: Sample | None
+    ) -> tuple[Ready[Sample, Scan, Action], ...]:
+        """A robot state arrived; the first of each control period begins a tick.
+
+        Ready may be the tick that waited until now, its own, or both in this order.
+        """
         begins = self.begins(stamp)
         if begins and sample is None:
             raise ValueError(f"robot state {stamp} begins a tick but has no sample")
         if self._newest is not None and stamp < self._newest:
             self.restart()
         self._newest = stamp
+        overdue = own = None
+        if self._pending and (begins or stamp - self._pending[0] >= self._deadline_ns):
+            overdue = self._fire_incomplete(None if self._lockstep else PATIENCE)
         if begins and sample is not None:
             self._pending = (stamp, sample)
-            return self._fire_if_complete()
-        if self._pending is not None and stamp - self._pending[0] >= self._deadline_ns:
-            return self._fire_incomplete(None if self._lockstep else PATIENCE)
-        return None
+            own = self._fire_if_complete()
+        return tuple(tick for tick in (overdue, own) if tick)
 
     def on_scan(self, stamp: int, scan: Scan) -> Ready[Sample, Scan, Action] | None:
         """Foot scans for the robot state of this stamp arrived."""

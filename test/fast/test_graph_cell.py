@@ -16,10 +16,11 @@ from ts_locomotion.modes import Mode
 from ts_locomotion.simulation import commands, terrain
 from ts_locomotion.simulation.commands import CommandRanges
 from ts_locomotion.simulation.height_noise import PERCEPTIONS
-from ts_locomotion.simulation.map_sensor import MapOptions
-from ts_locomotion.simulation.robot_simulator import RobotOptions, make_ground
+from ts_locomotion.simulation.map_sensor import MapOptions, MapSensor
 from ts_locomotion.training.belief_evaluate import SeeingCell
 
+PERIOD = 25
+"""Of a gait, in control steps."""
 ON_ITS_BACK = np.array([0.0, 1.0, 0.0, 0.0])
 
 
@@ -30,17 +31,19 @@ def test_fishers_test_is_that_of_the_textbook():
 
 
 def test_the_simulator_builds_the_ground_that_the_pipeline_walks():
-    for name, height in (("stairs_up", 0.15), ("gaps", 0.25), ("flat", 0.0)):
+    sizes = (("stairs_up", 0.15), ("stairs_up", 0.25), ("gaps", 0.25), ("flat", 0.0))
+    for name, height in sizes:
         place = lane_of(name, height)
-        ground = make_ground(RobotOptions(place.terrain, place.difficulty, 3))
+        ground = place.ground(3)
         walked = terrain.make(name, height, seed=3, stream="eval")
         assert ground.centres == pytest.approx(walked.centres), name
         assert place.end(3) == pytest.approx(walked.bounds[1] - 1.7), name
 
 
 def test_a_height_or_terrain_that_the_simulator_does_not_make_is_refused():
-    with pytest.raises(ConfigurationError, match=r"makes 0.03 to"):
-        lane_of("stairs_up", 0.9)
+    for height in (0.0, 1.1, float("nan")):
+        with pytest.raises(ConfigurationError, match=r"expected above 0 and at most 1 m"):
+            lane_of("stairs_up", height)
     with pytest.raises(ConfigurationError, match=r"valid: .*gaps"):
         lane_of("lava", 0.1)
 
@@ -50,6 +53,21 @@ def test_every_perception_of_the_graph_is_one_of_the_pipeline_made_of_map_parame
     assert set(graph_cell.MAPS) <= set(PERCEPTIONS)
     for name, parameters in graph_cell.MAPS.items():
         assert set(parameters) <= known, name
+    assert all((name in graph_cell.MAPS) != (name in graph_cell.UNMADE) for name in PERCEPTIONS)
+
+
+def test_a_perception_that_the_graph_cannot_make_is_refused_with_the_reason(capsys):
+    with pytest.raises(SystemExit):
+        graph_cell.main(["models/go2_belief", "--regime", "killed"])
+    assert "the last map of the simulator stays in use" in capsys.readouterr().err
+
+
+def test_the_map_of_a_frozen_perception_is_the_one_that_was_there_before_the_first_step():
+    options = {name.removeprefix("map_"): v for name, v in graph_cell.MAPS["frozen"].items()}
+    sensor = MapSensor(terrain.make("flat", 0.0), MapOptions(**options))
+    walk = [(tick, max(0.0, 0.0006 * (tick - 3000))) for tick in range(0, 12_000, 20)]
+    arrived = [x for tick, x in walk if sensor.update(tick, np.array([x, 0.0, 0.3]))]
+    assert len(arrived) > 30 and max(arrived) < graph_cell.SET_OFF
 
 
 def test_the_driver_asks_for_what_the_pipeline_is_asked_for():
@@ -66,19 +84,34 @@ def test_the_driver_asks_for_what_the_pipeline_is_asked_for():
 
 def test_a_run_is_judged_up_to_the_end_of_its_lane():
     run = runs.straight(seconds=4.0, speed=0.5)
-    assert judge(run, end=1.5) == Walked(True, False, pytest.approx(0.1))
-    assert judge(run, end=3.0)[:2] == (False, False)
+    assert judge(run, 1.5, PERIOD)[:2] == (True, False)
+    assert judge(run, 3.0, PERIOD)[:2] == (False, False)
     for moment, expected in ((-1, (True, False)), (100, (False, True))):
         orientation = run.orientation.copy()
         orientation[moment] = ON_ITS_BACK
-        assert judge(replace(run, orientation=orientation), end=1.5)[:2] == expected
+        assert judge(replace(run, orientation=orientation), 1.5, PERIOD)[:2] == expected
 
 
 def test_damping_on_the_lane_is_a_fall():
     run = runs.straight(seconds=4.0)
     mode = run.mode.copy()
     mode[120:] = int(Mode.DAMP)
-    assert judge(replace(run, mode=mode), end=1.5)[:2] == (False, True)
+    assert judge(replace(run, mode=mode), 1.5, PERIOD)[:2] == (False, True)
+
+
+def test_velocity_errors_are_those_of_the_pipeline():
+    """After the gait period of setting off, without the sway within one, up to a fall."""
+    run = runs.straight(seconds=4.0, speed=0.5)
+    velocity = run.velocity.copy()
+    velocity[:, 0] += 0.3 * np.sin(2 * np.pi * np.arange(len(velocity)) / PERIOD)
+    velocity[: runs.RATE + PERIOD] = 0.0
+    velocity[150:] = 9.0
+    orientation = run.orientation.copy()
+    orientation[150:] = ON_ITS_BACK
+    judged = judge(replace(run, velocity=velocity, orientation=orientation), 9.0, PERIOD)
+    assert judged.fell
+    np.testing.assert_allclose(judged.errors, 0.1)
+    assert len(judged.errors) == 150 - runs.RATE - 2 * PERIOD + 1
 
 
 def cell(success: float) -> SeeingCell:
@@ -90,12 +123,14 @@ def cell(success: float) -> SeeingCell:
 
 
 def test_graph_and_pipeline_agree_unless_chance_cannot_explain_the_difference():
-    fell, arrived = Walked(False, True, 0.3), Walked(True, False, 0.1)
+    fell, arrived = Walked(False, True, np.array([0.3])), Walked(True, False, np.full(3, 0.1))
     assert compare([arrived] * 5, cell(0.98))["agrees"]
-    assert compare([arrived] * 4 + [fell], cell(0.98))["agrees"]
+    mixed = compare([arrived] * 4 + [fell], cell(0.98))
+    assert mixed["agrees"] and mixed["cells"][0]["velocity_error"] == pytest.approx(0.1)
     told = compare([fell] * 5, cell(0.98))
     assert not told["agrees"] and told["p"] < 0.001
     graph, pipeline = told["cells"]
     assert (graph["n"], graph["success"], graph["survival"]) == (5, 0.0, 0.0)
+    assert graph["velocity_error"] == 0.3
     assert (pipeline["n"], pipeline["success"]) == (50, 0.98)
     assert "DO NOT AGREE" in told["table"]

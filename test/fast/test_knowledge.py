@@ -88,6 +88,16 @@ def test_a_bundle_that_reconstructs_nothing_is_told_by_what_it_measured():
     assert not len(dots.picture(run, 0).reconstructed.positions)
 
 
+def test_the_plot_of_a_bundle_without_a_gate_has_no_panel_for_one():
+    run = seeing()
+    panels = [
+        [axes.get_ylabel() for axes in belief_plot.drawn(shown, "a run").axes]
+        for shown in (run, replace(run, gate=run.gate * np.nan))
+    ]
+    assert panels[0] == ["z [m]", "z [m]", "error [cm]", "gate", "map age [s]"]
+    assert panels[1] == [label for label in panels[0] if label != "gate"]
+
+
 def test_rms_leaves_out_what_is_not_known():
     values = np.array([[[3.0, np.nan], [4.0, np.nan]], [[np.nan, np.nan], [np.nan, np.nan]]])
     np.testing.assert_allclose(knowledge.rms(values), [np.sqrt(12.5), np.nan])

@@ -167,6 +167,30 @@ def test_the_exit_status_tells_a_fall_and_an_unhealthy_graph(
 
 
 @pytest.mark.parametrize(
+    ("walked", "words", "complaint"),
+    [
+        (40.0, ["--terrain", "course"], ""),
+        (20.0, ["--terrain", "course"], "came to x = 9.99 m of a course that ends at 14.5 m"),
+        (20.0, ["--terrain", "course", "--duration", "38"], "38 s of walking were allowed, 38 s"),
+        (20.0, ["--terrain", "course", "--duration", "37"], ""),
+        (20.0, ["--terrain", "flat"], ""),
+    ],
+)
+def test_who_had_the_time_to_cross_a_course_and_did_not_is_told_and_fails(
+    walked: float,
+    words: list[str],
+    complaint: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    options = main.parse([*words, "--no-film"])
+    status = main.tell(straight(walked), options, {}, tmp_path)
+    told = capsys.readouterr().err
+    assert (status, bool(told)) == (int(bool(complaint)), bool(complaint))
+    assert complaint in told
+
+
+@pytest.mark.parametrize(
     ("write", "terrain"),
     [(bundles.write_blind, "course"), (bundles.write_seeing, "obstacle_course")],
 )

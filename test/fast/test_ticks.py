@@ -8,14 +8,17 @@ from ts_locomotion.ticks import Ready, TickJoin
 MS = 1_000_000
 
 
-def join(*, sees: bool = True, lockstep: bool = False) -> TickJoin[str, str, str]:
-    return TickJoin(sees=sees, lockstep=lockstep)
+def join(
+    *, sees: bool = True, lockstep: bool = False, deadline_ns: int = 4 * MS
+) -> TickJoin[str, str, str]:
+    return TickJoin(sees=sees, lockstep=lockstep, deadline_ns=deadline_ns)
 
 
 def walk(gathered: TickJoin[str, str, str], stamps_ms: list[int]) -> list[int]:
     """Stamps [ms] of the ticks that these robot states make ready."""
-    ready = [gathered.on_state(stamp * MS, "state") for stamp in stamps_ms]
-    return [tick.stamp // MS for tick in ready if tick]
+    return [
+        tick.stamp // MS for stamp in stamps_ms for tick in gathered.on_state(stamp * MS, "state")
+    ]
 
 
 def test_a_tick_is_a_period_of_20_ms():
@@ -29,7 +32,7 @@ def test_a_blind_join_fires_at_the_first_state_of_each_period():
 
 def test_a_tick_waits_for_the_scan_of_its_own_state():
     gathered = join()
-    assert gathered.on_state(20 * MS, "state") is None
+    assert gathered.on_state(20 * MS, "state") == ()
     assert gathered.waiting_for == ("foot_scans",)
     assert gathered.on_scan(0, "older scan") is None
     assert gathered.on_scan(20 * MS, "scan") == Ready(20 * MS, "state", "scan", None, True)
@@ -39,8 +42,7 @@ def test_a_tick_waits_for_the_scan_of_its_own_state():
 def test_a_scan_may_come_before_the_state():
     gathered = join()
     assert gathered.on_scan(20 * MS, "scan") is None
-    ready = gathered.on_state(20 * MS, "state")
-    assert ready is not None
+    (ready,) = gathered.on_state(20 * MS, "state")
     assert ready.scan == "scan"
 
 
@@ -48,7 +50,7 @@ def test_without_a_scan_the_tick_goes_on_blind_after_4_ms():
     gathered = join()
     gathered.on_scan(0, "old scan")
     assert walk(gathered, [20, 22]) == []
-    ready = gathered.on_state(24 * MS, "later state")
+    (ready,) = gathered.on_state(24 * MS, "later state")
     assert ready == Ready(20 * MS, "state", None, None, True)
 
 
@@ -72,13 +74,13 @@ def test_in_real_time_the_newest_action_is_taken_without_waiting():
     walk(gathered, [0])
     gathered.on_action(0, "first")
     ready = [gathered.on_state(stamp * MS, "state") for stamp in (20, 40)]
-    assert [tick.last_action for tick in ready if tick] == ["first", "first"]
+    assert [tick.last_action for (tick,) in ready] == ["first", "first"]
 
 
 def test_in_lockstep_a_tick_waits_for_the_answer_to_the_one_before():
     gathered = join(sees=False, lockstep=True)
     assert walk(gathered, [0]) == [0]
-    assert gathered.on_state(20 * MS, "state") is None
+    assert gathered.on_state(20 * MS, "state") == ()
     assert gathered.waiting_for == ("joint_targets",)
     ready = gathered.on_action(0, "answer")
     assert ready == Ready(20 * MS, "state", None, "answer", False)
@@ -108,19 +110,39 @@ def test_when_time_goes_back_nothing_from_before_counts():
     gathered = join(sees=False)
     walk(gathered, [1000])
     gathered.on_action(1000 * MS, "old")
-    ready = gathered.on_state(0, "state")
+    (ready,) = gathered.on_state(0, "state")
     assert ready == Ready(0, "state", None, None, True)
     gathered.on_action(1000 * MS, "late")
-    after = gathered.on_state(20 * MS, "state")
+    (after,) = gathered.on_state(20 * MS, "state")
     assert after == Ready(20 * MS, "state", None, None, False)
 
 
-def test_a_new_tick_replaces_one_that_never_became_ready():
+def test_a_new_tick_ends_the_wait_of_the_one_before():
     gathered = join()
-    assert walk(gathered, [20, 40]) == []
+    assert gathered.on_state(20 * MS, "state") == ()
+    (overdue,) = gathered.on_state(40 * MS, "next state")
+    assert overdue == Ready(20 * MS, "state", None, None, True)
     ready = gathered.on_scan(40 * MS, "scan")
-    assert ready is not None
-    assert ready.stamp == 40 * MS
+    assert ready == Ready(40 * MS, "next state", "scan", None, False)
+
+
+@pytest.mark.parametrize("period_ms", range(2, 22, 2))
+def test_without_scans_every_tick_is_answered_once_and_soon_without_a_wait(period_ms: int):
+    """Whatever state_every of the bridge and scan_deadline of the belief are."""
+    states = range(0, 10_000, period_ms)
+    begins = [ms for ms in states if ms % 20 < period_ms]
+    for deadline_ms in range(1, 20):
+        gathered = join(deadline_ns=deadline_ms * MS)
+        answered = walk(gathered, list(states))
+        assert answered == begins, f"deadline of {deadline_ms} ms"
+        assert gathered.waiting_for == ()
+
+
+@pytest.mark.parametrize("lockstep", [False, True])
+def test_both_ticks_are_ready_when_the_wait_ends_for_good(lockstep: bool):
+    gathered = join(lockstep=lockstep)
+    assert walk(gathered, [0, 20, 40, 60, 80]) == [0, 20, 40, 60]
+    assert walk(gathered, [100]) == ([80] if lockstep else [80, 100])
 
 
 def test_only_a_state_that_begins_a_tick_needs_its_sample():
@@ -128,6 +150,6 @@ def test_only_a_state_that_begins_a_tick_needs_its_sample():
     assert gathered.begins(20 * MS)
     gathered.on_state(20 * MS, "state")
     assert [gathered.begins(ms * MS) for ms in (24, 39, 40, 0)] == [False, False, True, True]
-    assert gathered.on_state(24 * MS, None) is None
+    assert gathered.on_state(24 * MS, None) == ()
     with pytest.raises(ValueError, match="has no sample"):
         gathered.on_state(40 * MS, None)

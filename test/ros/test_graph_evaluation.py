@@ -19,18 +19,18 @@ def _domain(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_graph_and_pipeline_agree_on_a_robot_that_does_not_get_far(tmp_path):
     model = bundles.write_seeing(tmp_path / "tiny")
     out = tmp_path / "graph.json"
-    words = [str(model), "--graph", "--terrain", "stairs_up", "--height", "0.1", "--n", "1"]
-    words += ["--regime", "killed", "--pipeline-n", "4", "--time", "1", "--out", str(out)]
+    words = [str(model), "--graph", "--terrain", "stairs_up", "--height", "0.25", "--n", "1"]
+    words += ["--regime", "frozen", "--pipeline-n", "4", "--time", "1", "--out", str(out)]
     assert main.main(words) == 0
     told = json.loads(out.read_text())
     assert told["agrees"]
     graph, pipeline = told["cells"]
     assert (graph["how"], graph["n"], graph["success"]) == ("graph", 1, 0.0)
-    assert (pipeline["regime"], pipeline["n"], pipeline["success"]) == ("killed", 4, 0.0)
+    assert (pipeline["regime"], pipeline["n"], pipeline["success"]) == ("frozen", 4, 0.0)
 
 
 def test_a_graph_that_cannot_come_up_is_told(tmp_path, capsys):
     model = bundles.write_seeing(tmp_path / "tiny")
-    words = [str(model), "--graph", "--terrain", "stairs_up", "--height", "0.9"]
+    words = [str(model), "--graph", "--terrain", "stairs_up", "--height", "1.9"]
     assert main.main(words) == 2
-    assert "the simulator makes" in capsys.readouterr().err
+    assert "expected above 0 and at most 1 m" in capsys.readouterr().err

@@ -154,6 +154,20 @@ def test_a_map_in_another_frame_than_the_odometry_is_not_used(node):
     assert "map in frame 'map', odometry in 'odom'" in node.probe.status("/perception").message
 
 
+def test_a_map_that_is_not_renewed_is_used_and_warned_of_until_another_comes(node):
+    node.show(elevation(0))
+    node.stamp = 980 * MILLISECOND
+    assert_sees(node.scan())
+    assert node.probe.status("/perception").level == b"\x00"
+    node.stamp = 30_000 * MILLISECOND
+    assert_sees(node.scan())
+    status = node.probe.status("/perception")
+    assert (status.level, status.message) == (b"\x01", "active: map is 30.0 s old")
+    node.show(elevation(node.stamp))
+    assert_sees(node.scan())
+    assert node.probe.status("/perception").level == b"\x00"
+
+
 def test_a_map_of_another_clock_is_not_used(node):
     node.show(elevation(1_700_000_000_000 * MILLISECOND))
     assert_blind(node.scan())
@@ -332,14 +346,17 @@ def test_in_lockstep_it_gives_up_waiting_for_odometry_that_never_comes(probe, tm
             assert_blind(node.scans[-1])
 
 
-def test_a_latched_map_is_received_when_asked_for(probe, tmp_path):
+def test_a_latched_map_is_received_when_asked_for_and_grows_old_in_silence(probe, tmp_path):
     latched = probe.latched_publisher(GridMap, "elevation_map")
     latched.publish(elevation(0))
     log = tmp_path / "log"
-    with running("perception_node", DOMAIN, log, map_durability="transient_local") as process:
+    settings = {"map_durability": "transient_local", "map_timeout": 0.0}
+    with running("perception_node", DOMAIN, log, **settings) as process:
         node = Perception(probe, process)
         assert probe.until(lambda: any(node.scan().valid))
-        assert_sees(node.scans[-1])
+        node.stamp = 30_000 * MILLISECOND
+        assert_sees(node.scan())
+        assert probe.status("/perception").level == b"\x00"
 
 
 def test_a_parameter_out_of_range_is_named_and_the_node_does_not_start(probe, tmp_path):

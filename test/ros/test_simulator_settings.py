@@ -18,6 +18,11 @@ def test_without_parameters_every_option_has_its_own_default():
     assert SimulatorSettings().robot_options == RobotOptions()
 
 
+def test_the_terrain_has_the_size_that_is_given_or_one_by_difficulty():
+    assert SimulatorSettings(size=0.25).robot_options == RobotOptions(size=0.25)
+    assert SimulatorSettings(size=0.0).robot_options.size is None
+
+
 @pytest.mark.parametrize("option", [field.name for field in fields(MapOptions)])
 def test_each_option_of_the_map_is_a_parameter(option: str):
     settings = SimulatorSettings(**{f"map_{option}": 0.25})

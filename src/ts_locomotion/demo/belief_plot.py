@@ -28,8 +28,17 @@ SMOOTHING = 10
 
 def draw(recording: Recording, title: str, path: Path) -> None:
     """Write the plot of a run, in which the robot looked, to a PNG file."""
-    figure = Figure(figsize=(11, 10), layout="constrained")
-    axes = figure.subplots(5, 1, height_ratios=[1.5, 1.5, 1, 1, 0.8])
+    figure = drawn(recording, title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
+def drawn(recording: Recording, title: str) -> Figure:
+    """That plot; a bundle without a gate has no panel for one."""
+    gate = [1.0] if np.isfinite(recording.gate).any() else []
+    heights = [1.5, 1.5, 1.0, *gate, 0.8]
+    figure = Figure(figsize=(11, 1.7 * sum(heights)), layout="constrained")
+    axes = figure.subplots(len(heights), 1, height_ratios=heights)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     known = knowledge.of(recording, stride=1)
     shown = _walk(recording)
@@ -38,14 +47,14 @@ def draw(recording: Recording, title: str, path: Path) -> None:
     axes[0].sharex(axes[1])
     axes[1].set_xlabel("x [m]")
     _errors(axes[2], recording, known, shown)
-    _gate(axes[3], recording)
-    _age(axes[4], recording)
+    if gate:
+        _gate(axes[3], recording)
+    _age(axes[-1], recording)
     for axis in axes[2:]:
         axis.set_xlim(*recording.time[shown][[0, -1]])
     axes[0].legend(loc="upper left", fontsize=8, frameon=False, ncols=4, markerscale=3)
     axes[-1].set_xlabel("time [s]")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 def _walk(recording: Recording) -> Mask:
@@ -104,7 +113,7 @@ def _gate(axes: Axes, recording: Recording) -> None:
     axes.set_ylim(0, 1)
     axes.margins(x=0)
     axes.set_ylabel("gate")
-    axes.set_title("how much is let in of what is seen, by foot", loc="left", fontsize=9)
+    axes.set_title("how much of what is seen enters the belief, by foot", loc="left", fontsize=9)
     axes.legend(loc="lower left", fontsize=8, frameon=False, ncols=4)
 
 

@@ -37,6 +37,20 @@ class Leg(NamedTuple):
     steered: bool = False  # along the x axis of the world
 
 
+SPEED = 0.5
+"""Along a course [m/s]."""
+WARM_UP = (
+    Leg("forward", Mode.WALK, (SPEED, 0.0, 0.0), 2.0, steered=True),
+    Leg("left", Mode.WALK, (0.0, 0.3, 0.0), 1.5),
+    Leg("right", Mode.WALK, (0.0, -0.3, 0.0), 1.5),
+    Leg("turn left", Mode.WALK, (0.0, 0.0, 0.8), 1.5),
+    Leg("turn right", Mode.WALK, (0.0, 0.0, -0.8), 1.5),
+)
+HALT = Leg("halt", Mode.WALK, duration=1.0)
+AROUND = sum(leg.duration for leg in (*WARM_UP, HALT))
+"""Walking before and after a course is crossed [s]."""
+
+
 class Sight(NamedTuple):
     """What the driver sees of the robot."""
 
@@ -79,24 +93,21 @@ class Steering:
 
 def legs(terrain: str, duration: float) -> tuple[Leg, ...]:
     """The course on a terrain, with at most `duration` seconds of walking."""
-    warm_up = (
-        Leg("forward", Mode.WALK, (0.5, 0.0, 0.0), 2.0, steered=True),
-        Leg("left", Mode.WALK, (0.0, 0.3, 0.0), 1.5),
-        Leg("right", Mode.WALK, (0.0, -0.3, 0.0), 1.5),
-        Leg("turn left", Mode.WALK, (0.0, 0.0, 0.8), 1.5),
-        Leg("turn right", Mode.WALK, (0.0, 0.0, -0.8), 1.5),
-    )
-    halt = Leg("halt", Mode.WALK, duration=1.0)
-    rest = max(0.0, duration - sum(leg.duration for leg in (*warm_up, halt)))
+    rest = max(0.0, duration - AROUND)
     end = COURSE_ENDS.get(terrain, float("inf"))
     name = f"cross {terrain.replace('_', ' ')}"
-    cross = Leg(name, Mode.WALK, (0.5, 0.0, 0.0), rest, end, steered=True)
+    cross = Leg(name, Mode.WALK, (SPEED, 0.0, 0.0), rest, end, steered=True)
     return (
         Leg("stand up", Mode.STAND, duration=SETTLE),
-        *_within(duration, (*warm_up, cross, halt)),
+        *_within(duration, (*WARM_UP, cross, HALT)),
         Leg("stand", Mode.STAND),
         Leg("sit down", Mode.SIT),
     )
+
+
+def crossing_time(terrain: str) -> float:
+    """Walking that takes a robot as fast as commanded across a course [s]; infinite elsewhere."""
+    return AROUND + COURSE_ENDS.get(terrain, float("inf")) / SPEED
 
 
 def _within(duration: float, walking: Sequence[Leg]) -> list[Leg]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ts_locomotion import rotation, safety, unitree
 from ts_locomotion.command import AXES
 from ts_locomotion.demo import knowledge
-from ts_locomotion.demo.course import COURSE_ENDS, Outcome
+from ts_locomotion.demo.course import COURSE_ENDS, Outcome, crossing_time
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.modes import Mode
 from ts_locomotion.robot import Array
@@ -87,6 +87,18 @@ def way_along(recording: Recording, terrain: str) -> dict[str, float] | None:
     return {"reached": round(reached, 3), "end": COURSE_ENDS[terrain]}
 
 
+def shortfall(report: Mapping[str, Any]) -> str:
+    """What is to say of a course that was not crossed in a walk long enough; empty otherwise."""
+    way, needed = report["course"], crossing_time(report["terrain"])
+    if way is None or _is_crossed(way) or report["duration"] < needed:
+        return ""
+    return (
+        f"the robot came to x = {way['reached']:g} m of a course that ends at {way['end']:g} m,"
+        f" expected to cross it: {report['duration']:g} s of walking were allowed,"
+        f" {needed:g} s are needed"
+    )
+
+
 def commanded(recording: Recording, chosen: NDArray[np.bool_]) -> Array:
     """Integral of the commanded velocity over the chosen samples. Shape (3,)."""
     lasting = np.diff(recording.time, append=recording.time[-1:])
@@ -141,8 +153,12 @@ def table(report: Mapping[str, Any]) -> str:
 def _way(course: Mapping[str, float] | None) -> str:
     if course is None:
         return "none"
-    verdict = "crossed" if course["reached"] >= course["end"] else "not crossed"
+    verdict = "crossed" if _is_crossed(course) else "not crossed"
     return f"{verdict}: x up to {course['reached']:g} m, its end is at {course['end']:g} m"
+
+
+def _is_crossed(course: Mapping[str, float]) -> bool:
+    return course["reached"] >= course["end"]
 
 
 def _belief(figures: Mapping[str, float | None] | None) -> list[tuple[str, str]]:

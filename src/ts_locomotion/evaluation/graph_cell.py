@@ -3,7 +3,8 @@
 Each run of the graph walks one terrain seed of the cell; the pipeline walks the same seeds and
 more, with the robot and the physics of the simulator node. They agree when Fisher's exact test
 does not tell their shares of success apart. What a tick computes is compared elsewhere, number
-for number: test/ros/test_pipeline_parity.py.
+for number: test/ros/test_pipeline_parity.py. The simulator's map has no noise here, nor has what
+the pipeline sees: `delayed` and `frozen` are those of ts-eval less their noise.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,31 +22,35 @@ import yaml
 from ts_locomotion import bundle, rotation, safety, shipped
 from ts_locomotion.bringup import graph
 from ts_locomotion.bringup.graph import NodeSpec
-from ts_locomotion.demo import lane
 from ts_locomotion.demo.main import walk
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.errors import ConfigurationError, LocomotionError
 from ts_locomotion.evaluation.agreement import SIGNIFICANCE, fisher
 from ts_locomotion.modes import Mode
+from ts_locomotion.robot import Array
 from ts_locomotion.simulation import scene, terrain
 from ts_locomotion.simulation.height_noise import PERCEPTIONS
 from ts_locomotion.simulation.randomization import Domain
 from ts_locomotion.simulation.robot_simulator import RobotOptions, make_ground
+from ts_locomotion.simulation.terrain import Terrain
 from ts_locomotion.training import belief_evaluate
 from ts_locomotion.training.belief_evaluate import Perception, SeeingCell
-from ts_locomotion.training.course import Trial, lane_end, wilson
+from ts_locomotion.training.course import Trial, gait_period, lane_end, velocity_errors, wilson
 from ts_locomotion.training.walkers import BundleWalker
 
-MIDDLE = 2.0
-"""Where on its lane a robot loses its map when that is killed [m]."""
-FOREVER = 1000.0
+SET_OFF, FOREVER = 0.1, 1000.0
+"""A robot whose map is frozen gets none from the first of these x on [m]."""
 MAPS: Mapping[str, Mapping[str, float]] = {
     "clean": {},
-    "delayed": {"map_delay": 0.3},
+    "delayed": {"map_rate": 1 / 0.3},
+    "frozen": {"map_cut_from": SET_OFF, "map_cut_to": FOREVER},
     "blank": {"map_rate": 0.0},
-    "killed": {"map_cut_from": MIDDLE, "map_cut_to": FOREVER},
 }
 """Perceptions that the simulator node can make: its parameters."""
+UNMADE = (
+    "not nominal, offset, noisy and half-missing, whose errors belong to feet and not to places of"
+    " a map, and not killed: the last map of the simulator stays in use"
+)
 NOMINAL_ROBOT = Domain(
     friction=(scene.FOOT_FRICTION, scene.FOOT_FRICTION),
     added_mass=(0.0, 0.0),
@@ -58,23 +64,27 @@ COLUMNS = ("how", "n", "success", "95 % interval", "survival")
 
 
 class Lane(NamedTuple):
-    """A terrain of a cell as the bring-up names it."""
+    """A terrain of a cell."""
 
     terrain: str
     height: float
-    difficulty: float
 
     def end(self, seed: int) -> float:
         """Where a robot has crossed it [m]."""
-        return lane_end(make_ground(RobotOptions(self.terrain, self.difficulty, seed)))
+        return lane_end(self.ground(seed))
+
+    def ground(self, seed: int) -> Terrain:
+        """What the simulator node makes of it."""
+        return make_ground(RobotOptions(self.terrain, seed=seed, size=self.height or None))
 
 
 class Walked(NamedTuple):
-    """How one run of the graph ended, and its mean |v_x - commanded| [m/s]."""
+    """How one run of the graph ended, and how well it kept its velocity."""
 
     arrived: bool
     fell: bool
-    error: float
+    errors: Array
+    """|v_x - commanded| as course.velocity_errors has it. Shape (N,) [m/s]."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -83,7 +93,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         place = lane_of(options.terrain, options.height)
         model = bundle.load(options.bundle)
-        walked = [_run(options, place, options.seed + index) for index in range(options.n)]
+        period = gait_period(model.contract)
+        seeds = range(options.seed, options.seed + options.n)
+        walked = [_run(options, place, seed, period) for seed in seeds]
     except LocomotionError as error:
         print(f"ts-eval: {error}", file=sys.stderr)
         return 2
@@ -100,37 +112,37 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def lane_of(name: str, height: float) -> Lane:
-    """The lane of a terrain and its height; raises ConfigurationError for one without."""
+    """The lane of a terrain and its height; raises ConfigurationError for what cannot be made."""
     if name not in terrain.KINDS:
         raise ConfigurationError(f"unknown terrain {name!r}; valid: {', '.join(terrain.KINDS)}")
-    kind = terrain.KINDS[name]
-    span = kind.hardest - kind.easiest
-    difficulty = (height - kind.easiest) / span if span else 0.0
-    if not -1e-9 <= difficulty <= 1 + 1e-9:
-        raise ConfigurationError(
-            f"{name} of {height} m: the simulator makes {kind.easiest} to {kind.hardest} m"
-        )
-    return Lane(name, height, float(np.clip(difficulty, 0.0, 1.0)))
+    if name != "flat" and not 0.0 < height <= 1.0:
+        raise ConfigurationError(f"{name} of {height} m, expected above 0 and at most 1 m")
+    return Lane(name, 0.0 if name == "flat" else height)
 
 
-def judge(recording: Recording, end: float) -> Walked:
-    """What a recording of a run tells; what happens beyond the end of the lane does not count."""
+def judge(recording: Recording, end: float, period: int) -> Walked:
+    """What a recording of a run tells; what happens beyond the end of the lane does not count.
+
+    `period` is that of the gait, in control steps.
+    """
     beyond = recording.position[:, 0] > end
     begins = recording.mode == Mode.WALK
     first = int(begins.argmax()) if begins.any() else len(begins)
     last = int(beyond.argmax()) if beyond.any() else len(beyond)
     on_lane = slice(first, last)
     tilted = rotation.tilt(recording.orientation[on_lane]) > safety.FALLEN_TILT
-    fell = bool((tilted | (recording.mode[on_lane] == Mode.DAMP)).any())
-    error = np.abs(recording.velocity[on_lane, 0] - lane.SPEED)
-    return Walked(
-        bool(beyond.any()) and not fell, fell, float(error.mean()) if error.size else float("nan")
-    )
+    down = tilted | (recording.mode[on_lane] == Mode.DAMP)
+    fell = bool(down.any())
+    upright = slice(first, first + int(down.argmax()) if fell else last)
+    errors = velocity_errors(recording.velocity[upright, 0], recording.command[upright, 0], period)
+    return Walked(bool(beyond.any()) and not fell, fell, errors)
 
 
 def compare(walked: list[Walked], expected: SeeingCell) -> dict:
     """Both shares of success, and whether they agree."""
     wins, count = sum(run.arrived for run in walked), len(walked)
+    kept = [run for run in walked if not run.fell] or walked
+    errors = np.concatenate([run.errors for run in kept])
     p = fisher(wins, count, round(expected.success * expected.n), expected.n)
     seen = {
         "policy": expected.policy,
@@ -142,7 +154,7 @@ def compare(walked: list[Walked], expected: SeeingCell) -> dict:
         "success": wins / count,
         "ci": wilson(wins, count),
         "survival": 1.0 - sum(run.fell for run in walked) / count,
-        "velocity_error": float(np.mean([run.error for run in walked])),
+        "velocity_error": float(errors.mean()) if errors.size else float("nan"),
     }
     rule = f"Fisher's exact test, p >= {SIGNIFICANCE}"
     pipeline = {name: getattr(expected, name) for name in seen}
@@ -158,21 +170,21 @@ def compare(walked: list[Walked], expected: SeeingCell) -> dict:
     return {"cells": cells, "p": p, "rule": rule, "agrees": agrees, "table": "\n".join(lines)}
 
 
-def _run(options: argparse.Namespace, place: Lane, seed: int) -> Walked:
+def _run(options: argparse.Namespace, place: Lane, seed: int, period: int) -> Walked:
     """Bring the graph up, walk the lane of a seed, and take it down again."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        parameters = {"/simulator": {"ros__parameters": dict(MAPS[options.regime])}}
-        (folder / "map.yaml").write_text(yaml.safe_dump(parameters))
+        simulation = {"size": place.height, **MAPS[options.regime]}
+        parameters = {"/simulator": {"ros__parameters": simulation}}
+        (folder / "cell.yaml").write_text(yaml.safe_dump(parameters))
         given = {
             "policy": str(options.bundle.resolve()),
             "terrain": place.terrain,
-            "difficulty": repr(place.difficulty),
             "seed": str(seed),
             "pace": "lockstep",
             "paused": "true",
             "visualization": "false",
-            "parameters": str(folder / "map.yaml") if MAPS[options.regime] else "",
+            "parameters": str(folder / "cell.yaml"),
         }
         file = folder / "recording.npz"
         specs = graph.describe(given, shipped.folder())
@@ -180,10 +192,16 @@ def _run(options: argparse.Namespace, place: Lane, seed: int) -> Walked:
         if not file.is_file():
             told = (folder / "graph.log").read_text()[-1000:]
             raise ConfigurationError(f"the lane of seed {seed} was not walked:\n{told}")
-        walked = judge(Recording.load(file), place.end(seed))
+        walked = judge(Recording.load(file), place.end(seed), period)
     how = "arrived" if walked.arrived else "fell" if walked.fell else "did not arrive"
     print(f"graph, seed {seed}: {how}", file=sys.stderr, flush=True)
     return walked
+
+
+def _regime(name: str) -> str:
+    if name not in MAPS:
+        raise argparse.ArgumentTypeError(f"{name!r}, expected one of {', '.join(MAPS)}; {UNMADE}")
+    return name
 
 
 def _driver(time: float, output: Path) -> NodeSpec:
@@ -195,7 +213,10 @@ def _pipeline(walker: BundleWalker, place: Lane, options: argparse.Namespace) ->
     trial = Trial(
         place.terrain, place.terrain, place.height, time=options.time, domain=NOMINAL_ROBOT
     )
-    look = Perception(options.regime, PERCEPTIONS[options.regime])
+    noiseless = replace(
+        PERCEPTIONS[options.regime], regimes=PERCEPTIONS["clean"].regimes, drift=0.0
+    )
+    look = Perception(options.regime, noiseless)
     count = max(options.n, options.pipeline_n)
     (cell,) = belief_evaluate.evaluate(walker, trial, count, options.seed, [look], scene.ROBOT)
     return cell
@@ -206,7 +227,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("bundle", type=Path, help="as models/go2_belief")
     parser.add_argument("--terrain", default="stairs_up", help="of the cell")
     parser.add_argument("--height", type=float, default=0.15, help="its size [m]")
-    parser.add_argument("--regime", default="clean", choices=MAPS, help="perception of the cell")
+    parser.add_argument(
+        "--regime", default="clean", type=_regime, help=f"one of {', '.join(MAPS)}; {UNMADE}"
+    )
     parser.add_argument("--n", type=int, default=5, help="runs of the graph")
     parser.add_argument("--pipeline-n", type=int, default=50, help="robots of the pipeline")
     parser.add_argument("--seed", type=int, default=0, help="first terrain seed")

@@ -82,7 +82,8 @@ class BeliefNode(StageNode):
             timed = Timed(conversions.robot_sample(serialized), now)
         if stamp != self._newest:
             self._newest, self._progressed = stamp, now
-        self._think(self._join.on_state(stamp, timed))
+        for ready in self._join.on_state(stamp, timed):
+            self._think(ready)
 
     def _see(self, message: FootScans) -> None:
         scan = conversions.scan(message)

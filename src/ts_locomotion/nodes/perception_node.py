@@ -31,6 +31,13 @@ class PerceptionSettings:
     odom_timeout: float = setting(
         0.1, "Odometry older than this is not used", unit="s", minimum=0.001, maximum=10.0
     )
+    map_timeout: float = setting(
+        1.0,
+        "A map older than this is used and warned of; 0: none is warned of",
+        unit="s",
+        minimum=0.0,
+        maximum=3600.0,
+    )
     map_reliability: str = setting(
         "reliable", "Of the subscription to the map", choices=("reliable", "best_effort")
     )
@@ -80,10 +87,16 @@ class PerceptionNode(StageNode):
         self._known = 0.0
 
     def details(self) -> Health:
-        """Why it is blind, if it is, and how old and complete the map is."""
+        """Why it is blind, if it is, and how old and complete the map is.
+
+        An old map is used: what does not move lies where it lay.
+        """
         values = {"map_age_s": f"{self._map_age:.3f}", "known_share": f"{self._known:.2f}"}
-        message = f"blind: {self._trouble}" if self._trouble else ""
-        return Health(WARN if self._trouble else OK, message, values)
+        if self._trouble:
+            return Health(WARN, f"blind: {self._trouble}", values)
+        if 0.0 < self._settings.map_timeout < self._map_age < float("inf"):
+            return Health(WARN, f"map is {self._map_age:.1f} s old", values)
+        return Health(OK, "", values)
 
     def _learn(self, message: GridMap) -> None:
         self._terrain = grid_map.terrain(message, self._settings.layer)

@@ -19,6 +19,13 @@ class SimulatorSettings:
     difficulty: float = setting(
         RobotOptions.difficulty, "Of the terrain", minimum=0.0, maximum=1.0
     )
+    size: float = setting(
+        0.0,
+        "Of the terrain's obstacles, see terrain.KINDS, instead of a difficulty; 0: by difficulty",
+        unit="m",
+        minimum=0.0,
+        maximum=1.0,
+    )
     seed: int = setting(RobotOptions.seed, "Of everything random", minimum=0, maximum=999_999_999)
     pace: str = setting(
         "realtime",
@@ -81,7 +88,12 @@ class SimulatorSettings:
     def robot_options(self) -> RobotOptions:
         """Of the MuJoCo Go2 and its ground."""
         return RobotOptions(
-            self.terrain, self.difficulty, self.seed, self.gantry, self.low_cmd_timeout
+            self.terrain,
+            self.difficulty,
+            self.seed,
+            self.gantry,
+            self.low_cmd_timeout,
+            self.size or None,
         )
 
     @property

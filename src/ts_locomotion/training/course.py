@@ -112,7 +112,7 @@ class Course:
         self.ranges = CommandRanges(limits["linear_x"], limits["linear_y"], limits["angular_z"])
         self.step, self.steps = 0, round(trial.time / contract.step_time)
         self.step_time = contract.step_time
-        self.period = round(1.0 / contract.gait.frequency_hz / contract.step_time)
+        self.period = gait_period(contract)
         self.fell = np.zeros(count, dtype=bool)
         self.arrived = np.zeros(count, dtype=bool)
         self.requested = np.zeros((count, 3))
@@ -227,7 +227,8 @@ class Course:
         fell = self.fell[chosen]
         kept = chosen & ~self.fell if not fell.all() else chosen
         noted = _Moment(*(np.array(part)[:, kept] for part in zip(*self._moments, strict=True)))
-        error = self._errors(noted)
+        errors = velocity_errors(noted.walked, noted.asked, self.period)
+        error = _mean(errors, noted.walking[len(noted.walking) - len(errors) :, :, None])
         change = np.square(np.diff(noted.action, axis=0)).mean(axis=2)
         wins = int(succeeded.sum())
         return Cell(
@@ -248,15 +249,24 @@ class Course:
             jerk=float(np.sqrt(_mean(change, noted.walking[1:]))),
         )
 
-    def _errors(self, noted: _Moment) -> Array:
-        """Mean absolute errors of the velocities (3,), after the period in which they set off."""
-        errors = np.abs(self._smooth(noted.walked) - self._smooth(noted.asked))[self.period :]
-        return _mean(errors, noted.walking[len(noted.walking) - len(errors) :, :, None])
 
-    def _smooth(self, samples: Array) -> Array:
-        """Running mean over a gait period. (T, B, 3) gives (T - period + 1, B, 3)."""
-        sums = np.cumsum(np.concatenate([np.zeros_like(samples[:1]), samples]), axis=0)
-        return (sums[self.period :] - sums[: -self.period]) / self.period
+def gait_period(contract: Contract) -> int:
+    """Control steps in which each foot treads once."""
+    return round(1.0 / contract.gait.frequency_hz / contract.step_time)
+
+
+def velocity_errors(walked: Array, asked: Array, period: int) -> Array:
+    """Absolute errors, averaged over a gait period, after the period in which robots set off.
+
+    (T, ...) gives (T - 2 period + 1, ...).
+    """
+    return np.abs(_running_mean(walked - asked, period))[period:]
+
+
+def _running_mean(samples: Array, length: int) -> Array:
+    """(T, ...) gives (T - length + 1, ...)."""
+    sums = np.cumsum(np.concatenate([np.zeros_like(samples[:1]), samples]), axis=0)
+    return (sums[length:] - sums[:-length]) / length
 
 
 def lane_end(place: Terrain) -> float:
