@@ -9,15 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import belief
 import pytest
 import torch
 import yaml
 
 from ts_locomotion import bundle
-from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.errors import ConfigurationError, TrainingDiverged
 from ts_locomotion.training import checkpoint, run, tasks, wandb_mirror
 from ts_locomotion.training import train as training
+from ts_locomotion.training.belief_student import Distillation
 from ts_locomotion.training.overrides import override
+from ts_locomotion.training.teacher_student import TeacherStudentPPO
 from ts_locomotion.training.train import build, train
 
 STEPS = 8 * 6
@@ -147,6 +150,43 @@ def test_too_little_room_is_refused_before_any_step(tmp_path, monkeypatch):
     with pytest.raises(ConfigurationError, match=r"3 MB are free, a training needs \d+ MB"):
         train(tiny(1), [], 0, tmp_path)
     assert not (tmp_path / run.CHECKPOINT).exists()
+
+
+def poisoned(algorithm: type, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on an update of the algorithm tells, or leaves, something that is not finite."""
+    update = algorithm.update
+
+    def diverging(self) -> dict[str, float]:
+        losses = update(self)
+        with torch.no_grad():
+            if what == "weights":
+                self.optimizer.param_groups[-1]["params"][0][0] = torch.inf
+            elif what == "std":
+                self.actor.distribution._distribution.scale = torch.tensor([torch.nan])
+        return losses | ({what: float("nan")} if what in losses else {})
+
+    monkeypatch.setattr(algorithm, "update", diverging)
+
+
+@pytest.mark.parametrize("what", ["surrogate", "value", "encoder", "std", "weights"])
+def test_a_training_that_diverges_says_so_and_keeps_its_checkpoint(what, tmp_path, monkeypatch):
+    train(tiny(2), [], 0, tmp_path)
+    before = (tmp_path / run.CHECKPOINT).read_bytes()
+    poisoned(TeacherStudentPPO, what, monkeypatch)
+    told = rf"{what} is (nan|inf) after {3 * STEPS} steps.*kept.*--fresh"
+    with pytest.raises(TrainingDiverged, match=told):
+        train(tiny(4), [], 0, tmp_path)
+    assert (tmp_path / run.CHECKPOINT).read_bytes() == before
+
+
+def test_a_student_that_diverges_says_so_and_keeps_its_checkpoint(tmp_path, monkeypatch):
+    train(belief.task(1, 1), [], 0, tmp_path)
+    saved = tmp_path / run.STUDENT / run.CHECKPOINT
+    before = saved.read_bytes()
+    poisoned(Distillation, "behaviour", monkeypatch)
+    with pytest.raises(TrainingDiverged, match=r"tiny student has diverged: loss/behaviour"):
+        train(belief.task(1, 2), [], 0, tmp_path)
+    assert saved.read_bytes() == before
 
 
 def test_a_record_is_written_whole_or_not_at_all(tmp_path):
