@@ -93,6 +93,59 @@ def test_the_filters_leave_the_cells_that_were_asked_for(belief_bundle, tmp_path
     assert "gate" not in told
 
 
+def table(cells: list[dict[str, Any]]) -> dict[tuple, int]:
+    """Number of robots by cell."""
+    return {(c["policy"], c["terrain"], c["height_m"], c["regime"]): c["n"] for c in cells}
+
+
+def test_a_few_cells_enter_the_table_that_is_there(belief_bundle, blind, tmp_path, monkeypatch):
+    monkeypatch.setattr(gate_sweep.sweep, "__defaults__", (0, gate_sweep.LEVELS[:2], STAIRS))
+    monkeypatch.setattr(gate_sweep, "LEVELS", gate_sweep.LEVELS[:2])
+    monkeypatch.setattr(evaluate, "REGIMES", REGIMES[:2])
+    out, drawn = tmp_path / "seeing.json", []
+    monkeypatch.setattr(evaluate.heat_map, "draw", lambda cells, _path: drawn.append(cells))
+    whole = judged(belief_bundle.path, out, "--beside", str(blind))
+    assert len(whole["cells"]) == 2 * (2 + 2)
+    words = ["--alone", "--n", "3", "--terrain", "flat", "--regime", "nominal"]
+    few = judged(belief_bundle.path, out, *words)
+    again = ("seeing", "flat", 0.0, "nominal")
+    assert table(few["cells"]) == table(whole["cells"]) | {again: 3}
+    assert few["gate"] == whole["gate"]
+    assert [len(cells) for cells in drawn] == [8, 8]
+    gate = judged(belief_bundle.path, out, "--alone", "--gate", "--n", "4")
+    assert gate["cells"] == few["cells"] and {cell["n"] for cell in gate["gate"]} == {4}
+
+
+@pytest.mark.parametrize("text", ["{half a", "[1]", '{"cells": [{"a": 1}]}', '{"cells": 3}'])
+def test_a_file_that_is_no_table_of_this_policy_is_replaced(text, belief_bundle, tmp_path):
+    out = tmp_path / "seeing.json"
+    out.write_text(text)
+    words = ["--alone", "--terrain", "flat", "--regime", "nominal"]
+    first = judged(belief_bundle.path, out, *words)
+    assert len(first["cells"]) == 1
+    out.write_text(out.read_text().replace('"seeing"', '"another"'))
+    assert judged(belief_bundle.path, out, *words) == first
+
+
+def test_trials_of_a_blind_bundle_enter_its_table(blind, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "TRIALS", (STAIRS, FLAT))
+    judged(blind, tmp_path / "blind.json")
+    told = judged(blind, tmp_path / "blind.json", "--trial", "flat", "--n", "3")
+    assert [(c["trial"], c["n"]) for c in told["cells"]] == [("stairs", 2), ("flat", 3)]
+
+
+def test_options_without_effect_are_refused(belief_bundle, blind, tmp_path, capsys):
+    for folder, words, told in (
+        (blind, ["--gate"], "--gate given"),
+        (blind, ["--regime", "blank", "--beside", str(blind)], "--regime, --beside given"),
+        (belief_bundle.path, ["--gate", "--trial", "up"], "--trial given"),
+        (belief_bundle.path, ["--gate", "--height", "0.1", "--regime", "blank"], "--height, --r"),
+    ):
+        assert evaluate.main([str(folder), "--out", str(tmp_path / "a.json"), *words]) == 2
+        assert told in capsys.readouterr().err
+    assert not (tmp_path / "a.json").exists()
+
+
 def test_an_evaluation_without_a_trial_or_a_robot_is_refused(belief_bundle, tmp_path, capsys):
     path = str(belief_bundle.path)
     assert evaluate.main([path, "--alone", "--terrain", "lava"]) == 2
