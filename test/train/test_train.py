@@ -19,6 +19,7 @@ from ts_locomotion.errors import ConfigurationError, TrainingDiverged
 from ts_locomotion.training import checkpoint, run, tasks, wandb_mirror
 from ts_locomotion.training import train as training
 from ts_locomotion.training.belief_student import Distillation
+from ts_locomotion.training.learning_curves import Curves
 from ts_locomotion.training.overrides import override
 from ts_locomotion.training.teacher_student import TeacherStudentPPO
 from ts_locomotion.training.train import build, train
@@ -41,6 +42,13 @@ def test_an_interrupted_training_continues_as_if_nothing_had_happened(tmp_path):
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name
+
+
+def test_the_curves_of_a_continued_training_have_every_step_once(tmp_path):
+    for iterations in (2, 3, 5):
+        train(tiny(iterations), [], 3, tmp_path)
+    steps = [iteration * STEPS for iteration in range(1, 6)]
+    assert list(Curves(tmp_path).points("loss/value")) == steps
 
 
 def test_a_checkpoint_holds_both_optimisers_and_all_normalisers(tmp_path):

@@ -62,7 +62,8 @@ class Runner(OnPolicyRunner):
     def learn(self, num_learning_iterations: int, init_at_random_ep_len: bool = False) -> None:
         """Train until `num_learning_iterations` more updates are done."""
         progress = Progress(self.task.name, self.steps_of_iteration, num_learning_iterations)
-        curves = SummaryWriter(str(self.folder), purge_step=self.steps_done)
+        # What comes after the checkpoint is trained again; the point at it stays.
+        curves = SummaryWriter(str(self.folder), purge_step=self.steps_done + 1)
         last = self.current_learning_iteration + num_learning_iterations
         self.alg.train_mode()
         obs = self.env.get_observations()
