@@ -121,6 +121,16 @@ def test_all_students_learn_in_their_teachers_task_as_students_do_today(group, t
     assert {replace(task, student=today.student) for task in resolved} == {today}
 
 
+def test_a_finished_cell_is_no_result_of_another_teacher(compared, group, tmp_path):
+    shutil.copytree(group.teacher, tmp_path / "other")
+    state = checkpoint.load(tmp_path / "other" / run.CHECKPOINT)
+    checkpoint.save(tmp_path / "other" / run.CHECKPOINT, state | {"steps": 1})
+    other = Belief(tmp_path / "other")
+    chosen = [variant(other, "no privileged reconstruction")]
+    with pytest.raises(ConfigurationError, match="student of another teacher"):
+        ablation.compare(other, chosen, PLAN, compared)
+
+
 def test_another_teacher_is_refused_where_a_student_has_begun(group, tmp_path):
     task = ablation.resolve(group, variant(group, "belief"), PLAN)
     (tmp_path / "cell").mkdir()

@@ -54,6 +54,7 @@ def compare(group: Group, variants: Sequence[Variant], plan: Plan, folder: Path)
 def _cell(group: Group, variant: Variant, plan: Plan, seed: int, place: Path) -> Result:
     task = resolve(group, variant, plan)
     _check_same(task, place)
+    group.check(place)
     judged = {"robots": plan.robots, "trials": [trial.name for trial in plan.trials]}
     done = _read(place / RESULT)
     if done is None or any(done[name] != value for name, value in judged.items()):

@@ -80,9 +80,21 @@ class Belief:
             )
         return replace(task, student=replace(task.student, steps=steps))
 
+    def check(self, place: Path) -> None:
+        """Raises ConfigurationError without a teacher, or where a student of another began."""
+        source, copy = self.teacher / run.CHECKPOINT, place / run.CHECKPOINT
+        if not source.exists():
+            raise ConfigurationError(f"{self.teacher} holds no teacher: no {run.CHECKPOINT}")
+        if copy.exists() and copy.read_bytes() != source.read_bytes():
+            raise ConfigurationError(
+                f"{place} holds a student of another teacher than {self.teacher}: choose another"
+                " --out"
+            )
+
     def train(self, task: AnyTask, edits: Sequence[str], seed: int, place: Path) -> None:
         """Train a student beside a copy of its teacher, as the second stage of ts-train."""
         assert isinstance(task, BeliefTask)
+        self.check(place)
         prepare(seed)
         place.mkdir(parents=True, exist_ok=True)
         self._lend(place / run.CHECKPOINT)
@@ -114,19 +126,11 @@ class Belief:
         return replace(task, **{name: getattr(today, name) for name in STUDENT_SETTINGS})
 
     def _lend(self, copy: Path) -> None:
-        """The teacher's checkpoint beside its student. Raises ConfigurationError for another."""
-        source = self.teacher / run.CHECKPOINT
-        if not source.exists():
-            raise ConfigurationError(f"{self.teacher} holds no teacher: no {run.CHECKPOINT}")
+        """The teacher's checkpoint beside its student."""
         if not copy.exists():
             partial = copy.with_suffix(".partial")
-            shutil.copyfile(source, partial)
+            shutil.copyfile(self.teacher / run.CHECKPOINT, partial)
             partial.replace(copy)
-        elif copy.read_bytes() != source.read_bytes():
-            raise ConfigurationError(
-                f"{copy.parent} holds a student of another teacher than {self.teacher}: choose"
-                " another --out"
-            )
 
 
 def _overall(cells: Sequence[SeeingCell]) -> dict[str, float]:
