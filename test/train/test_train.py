@@ -1,7 +1,9 @@
 """A training survives interruption and says what is wrong before work is lost."""
 
 import resource
+import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -247,6 +249,48 @@ def test_wandb_that_is_not_installed_is_refused_before_any_step(tmp_path, monkey
     assert training.main(words) == 2
     assert "wandb is not installed" in capsys.readouterr().err
     assert not (tmp_path / run.CHECKPOINT).exists()
+
+
+def recorded(folder: Path) -> dict:
+    """What a record tells beside its task."""
+    return {name: value for name, value in run.read_record(folder).items() if name != "task"}
+
+
+def test_a_record_tells_the_commit_of_this_package_wherever_it_is_called(tmp_path, monkeypatch):
+    git = ["git", "-c", "user.name=a", "-c", "user.email=b"]
+    subprocess.run([*git, "init", "-q", tmp_path], check=True)
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "another"], check=True)
+    told = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    head = subprocess.run(told, capture_output=True, text=True).stdout.strip()
+    run.write_record(tmp_path, tiny(1), [], 0)
+    assert run.read_record(tmp_path)["commit"].startswith(head or "unknown")
+
+
+def test_a_record_keeps_what_a_training_began_with_until_it_begins_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "_commit", lambda: "first")
+    train(tiny(1), [], 0, tmp_path)
+    first = (tmp_path / run.RECORD).read_bytes()
+    monkeypatch.setattr(run, "_commit", lambda: "second")
+    monkeypatch.setattr(run, "_versions", lambda: {"torch": "next"})
+    train(tiny(1), [], 0, tmp_path)
+    assert (tmp_path / run.RECORD).read_bytes() == first
+    train(tiny(2), [], 0, tmp_path)
+    told = recorded(tmp_path)
+    assert told["commit"] == "first" and told["versions"] != {"torch": "next"}
+    assert told["command"] == f"ts-train go2_ts_tiny --seed 0 --steps {2 * STEPS}"
+    train(tiny(1), [], 0, tmp_path, resume=False)
+    assert recorded(tmp_path)["commit"] == "second"
+
+
+def test_the_command_of_a_record_makes_its_task_however_that_was_edited(tmp_path):
+    task = replace(tiny(3), networks=replace(tiny(3).networks, encoder="gru", policy=(8, 4)))
+    run.write_record(tmp_path, task, ["only=some"], 2)
+    words = shlex.split(run.read_record(tmp_path)["command"])
+    assert words[0] == "ts-train"
+    options = training._parser().parse_args(words[1:])
+    assert training.resolve(options.task, options.set, options.steps) == task
+    assert options.seed == 2
 
 
 def test_a_purpose_may_be_worded_anew(tmp_path):

@@ -26,9 +26,24 @@ def override(config: Config, edits: Sequence[str]) -> Config:
     return config
 
 
+def differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """Edits "path=value" that make `new` of `old`.
+
+    `override` refuses one that gives a list of configs another length, or a value another type.
+    """
+    if _is_config(old) and type(old) is type(new):
+        parts = [(f.name, getattr(old, f.name), getattr(new, f.name)) for f in fields(old)]
+    elif isinstance(old, tuple) and _holds_configs(old) and len(old) == len(new):
+        parts = [(str(place), *pair) for place, pair in enumerate(zip(old, new, strict=True))]
+    else:
+        return [] if old == new else [f"{path}={_text(new)}"]
+    above = f"{path}." if path else ""
+    return [edit for key, *pair in parts for edit in differences(*pair, above + key)]
+
+
 def as_plain(config: Any) -> dict[str, Any]:
     """A configuration as nested dictionaries and lists, ready for YAML."""
-    return _plain(asdict(config))
+    return _plain(config)
 
 
 def from_plain(template: Any, plain: Any) -> Any:
@@ -64,7 +79,15 @@ def _default(field: Field, template: Any) -> Any:
     return getattr(template, field.name)
 
 
+def _text(value: Any) -> str:
+    text = yaml.safe_dump(_plain(value), default_flow_style=True, sort_keys=False, width=math.inf)
+    # YAML marks the end of what is neither list nor mapping.
+    return text.removesuffix("...\n").strip()
+
+
 def _plain(value: Any) -> Any:
+    if _is_config(value):
+        value = asdict(value)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
