@@ -12,6 +12,7 @@ import torch
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.training import ablation, ablation_table, checkpoint, run, tasks
+from ts_locomotion.training import train as training
 from ts_locomotion.training.ablation_belief import LOOKS, NEEDS_EYES, Belief
 from ts_locomotion.training.ablation_plan import Plan, Variant
 from ts_locomotion.training.belief_student import Distillation
@@ -102,6 +103,15 @@ def test_an_interrupted_student_ends_as_if_nothing_had_happened(group, tmp_path,
     assert whole["steps"] == parts["steps"] == PLAN.steps
     for name, value in whole["student_state_dict"].items():
         assert torch.equal(value, parts["student_state_dict"][name]), name
+
+
+def test_a_disk_that_a_student_would_fill_is_refused_before_any_step(group, tmp_path, monkeypatch):
+    room = shutil.disk_usage(tmp_path)._replace(free=3_000_000)
+    monkeypatch.setattr(training.shutil, "disk_usage", lambda _: room)
+    task = ablation.resolve(group, variant(group, "belief"), PLAN)
+    with pytest.raises(ConfigurationError, match="3 MB are free"):
+        group.train(task, [], 3, tmp_path)
+    assert not (tmp_path / run.STUDENT / run.CHECKPOINT).exists()
 
 
 def test_all_students_learn_in_their_teachers_task_as_students_do_today(group, tmp_path):

@@ -155,6 +155,21 @@ def test_an_evaluation_without_a_trial_or_a_robot_is_refused(belief_bundle, tmp_
     assert "robots: 0 given" in capsys.readouterr().err
 
 
+def test_a_command_that_fails_or_is_interrupted_says_so(blind, tmp_path, monkeypatch, capsys):
+    assert evaluate.main([str(blind), "--out", "/dev/null/x.json"]) == 2
+    assert "/dev/null" in capsys.readouterr().err
+    out = ["--out", str(tmp_path / "a.json")]
+    assert evaluate.main([str(blind), *out, "--seed", "-1"]) == 2
+    assert "--seed -1: expected at least 0" in capsys.readouterr().err
+
+    def interrupt(*_) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluate, "_walk", interrupt)
+    assert evaluate.main([str(blind), *out]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
 def test_equal_seeds_give_equal_cells(belief_bundle):
     walker = BundleWalker(belief_bundle)
     first, again, other = (belief_evaluate.evaluate(walker, STAIRS, 2, s) for s in (1, 1, 3))

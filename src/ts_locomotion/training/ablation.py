@@ -114,6 +114,8 @@ def _check(group: Group, variants: Sequence[Variant], plan: Plan) -> None:
         )
     if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds):
         raise ConfigurationError(f"seeds: {plan.seeds} given, expected different ones")
+    if min(plan.seeds) < 0:
+        raise ConfigurationError(f"seeds: {plan.seeds} given, expected none below 0")
     if len(plan.seeds) > ablation_table.MOST_SEEDS:
         raise ConfigurationError(f"seeds: at most {ablation_table.MOST_SEEDS}")
     for variant in variants:
@@ -139,9 +141,12 @@ def main(arguments: list[str] | None = None) -> int:
         for group, named, plan in jobs:
             compare(group, named, plan, options.out / group.name)
             print((options.out / group.name / ablation_table.PAGE).read_text())
-    except LocomotionError as error:
+    except (LocomotionError, OSError) as error:
         print(f"ts-ablation: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nts-ablation: interrupted: the same command goes on", file=sys.stderr)
+        return 130
     return 0
 
 

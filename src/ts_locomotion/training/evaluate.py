@@ -110,9 +110,12 @@ def main(arguments: list[str] | None = None) -> int:
             _judge_blind(found, options, out)
         else:
             _judge_seeing(found, options, out)
-    except LocomotionError as error:
+    except (LocomotionError, OSError) as error:
         print(f"ts-eval: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nts-eval: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -132,7 +135,9 @@ def chosen(trials: Sequence[Trial], options: argparse.Namespace) -> list[Trial]:
 
 
 def _check(options: argparse.Namespace, first: Walker) -> None:
-    """Refuse what would have no effect."""
+    """Refuse what no evaluation knows, or would have no effect."""
+    if options.seed < 0:
+        raise ConfigurationError(f"--seed {options.seed}: expected at least 0")
     if first.sight == "blind":
         where, idle = f"{first.name}, which is blind", ("gate", "regime", "beside")
     elif options.gate:
