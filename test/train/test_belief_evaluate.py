@@ -14,16 +14,20 @@ from ts_locomotion import bundle, robot
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.height_noise import PERCEPTIONS
 from ts_locomotion.training import (
+    ablation,
     belief_evaluate,
     entrants,
     evaluate,
+    folders,
     gate_sweep,
     teacher_walker,
 )
+from ts_locomotion.training.ablation_belief import Belief
 from ts_locomotion.training.belief_evaluate import REGIMES, Perception
 from ts_locomotion.training.course import Trial
 from ts_locomotion.training.walkers import Answer, BundleWalker
 
+MODELS = Path(__file__).parents[2] / "models"
 STAIRS = Trial("stairs", "stairs_up", 0.1, time=0.6)
 FLAT = Trial("flat", time=1.2)
 WANTED = {
@@ -199,6 +203,28 @@ def test_without_torch_the_teacher_is_missing_and_the_reason_is_told(
     monkeypatch.setattr(entrants, "find_spec", lambda _: None)
     found = entrants.gather(belief_bundle.path, blind)
     assert len(found.walkers) == 2 and found.absent == (entrants.NO_TORCH,)
+
+
+def test_shipped_bundles_are_found_by_name_from_anywhere(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(folders, "shipped", lambda: MODELS)
+    monkeypatch.chdir(tmp_path)
+    words = ["--n", "1", "--terrain", "stairs_up", "--regime", "nominal"]
+    told = judged(Path("go2_belief"), tmp_path / "a.json", *words)
+    assert {cell["policy"] for cell in told["cells"]} == {
+        *("go2_belief", "go2_belief teacher", "go2_ts")
+    }
+    assert Belief().teacher == MODELS / "go2_belief"
+    assert folders.find(str(tmp_path)) == tmp_path
+    assert evaluate.main(["go2_nothing"]) == 2
+    assert "no model bundle 'go2_nothing'" in capsys.readouterr().err
+    assert ablation.main(["belief", "--list", "--teacher", "go2_nothing"]) == 2
+    assert "no model bundle 'go2_nothing'" in capsys.readouterr().err
+
+
+def test_the_help_names_the_graph(capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["--help"])
+    assert "--graph" in capsys.readouterr().out
 
 
 def test_a_blind_bundle_is_judged_alone_by_its_own_trials(blind, tmp_path, monkeypatch):

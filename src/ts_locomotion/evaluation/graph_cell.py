@@ -31,7 +31,7 @@ from ts_locomotion.simulation import scene, terrain
 from ts_locomotion.simulation.height_noise import PERCEPTIONS
 from ts_locomotion.simulation.randomization import Domain
 from ts_locomotion.simulation.robot_simulator import RobotOptions, make_ground
-from ts_locomotion.training import belief_evaluate
+from ts_locomotion.training import belief_evaluate, folders
 from ts_locomotion.training.belief_evaluate import Perception, SeeingCell
 from ts_locomotion.training.course import Trial, lane_end, wilson
 from ts_locomotion.training.walkers import BundleWalker
@@ -83,6 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         place = lane_of(options.terrain, options.height)
+        options.bundle = folders.find(options.bundle)
         model = bundle.load(options.bundle)
         walked = [_run(options, place, options.seed + index) for index in range(options.n)]
     except LocomotionError as error:
@@ -204,7 +205,7 @@ def _pipeline(walker: BundleWalker, place: Lane, options: argparse.Namespace) ->
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ts-eval --graph", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="as models/go2_belief")
+    parser.add_argument("bundle", help="by name, as go2_belief, or its folder")
     parser.add_argument("--terrain", default="stairs_up", help="of the cell")
     parser.add_argument("--height", type=float, default=0.15, help="its size [m]")
     parser.add_argument("--regime", default="clean", choices=MAPS, help="perception of the cell")

@@ -8,7 +8,6 @@ what it sees is the true ground, or with --regime what an evaluation would show 
 import argparse
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,7 @@ from ts_locomotion.simulation.robot_simulator import RobotOptions
 from ts_locomotion.simulation.terrain import KINDS
 from ts_locomotion.simulation.viewer import Viewer, has_display
 from ts_locomotion.ticks import CONTROL_PERIOD
+from ts_locomotion.training import folders
 
 AHEAD, STANDING = (lane.SPEED, 0.0, 0.0), (0.0, 0.0, 0.0)
 FILM_LENGTH = 20.0
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.duration is not None and not options.duration > 0.0:
             raise ConfigurationError(f"--duration {options.duration}: expected above 0")
-        model = bundle.load(bundle.find(options.bundle, _shipped()))
+        model = bundle.load(bundle.find(options.bundle, folders.shipped()))
         player = Player(model, place(options), PERCEPTIONS[options.regime])
         command = checked(tuple(options.command), model) if options.command else None
         if options.video is None and has_display():
@@ -138,15 +138,6 @@ def told(recording: Recording) -> str:
         f" v_x {got[0]:.2f} of {asked[:, 0].mean():.2f}, v_y {got[1]:.2f} of"
         f" {asked[:, 1].mean():.2f} m/s, w_z {got[2]:.2f} of {asked[:, 2].mean():.2f} rad/s"
     )
-
-
-def _shipped() -> Path:
-    """The models of the installation that ament knows, or else of the repository."""
-    if find_spec("ament_index_python") is None:
-        return Path(__file__).resolve().parents[3] / "models"
-    from ts_locomotion.bringup import process
-
-    return process.share_folder() / "models"
 
 
 def _default_film(model: Bundle, options: argparse.Namespace) -> Path:

@@ -18,6 +18,7 @@ from ts_locomotion.training import (
     ablation_curves,
     ablation_table,
     checkpoint,
+    folders,
     run,
 )
 from ts_locomotion.training.ablation_belief import Belief
@@ -125,17 +126,13 @@ def _check(group: Group, variants: Sequence[Variant], plan: Plan) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; see `ts-ablation --help`."""
     options = _parser().parse_args(arguments)
-    groups: list[Group] = [
-        group
-        for group in (Blind(), Belief(options.teacher))
-        if options.group in (None, group.name)
-    ]
-    if options.list:
-        for group in groups:
-            for variant in group.variants:
-                print(f"{group.name:8} {variant.name}")
-        return 0
     try:
+        groups = _groups(options)
+        if options.list:
+            for group in groups:
+                for variant in group.variants:
+                    print(f"{group.name:8} {variant.name}")
+            return 0
         chosen = _chosen(groups, options.variant)
         jobs = [(group, named, _plan(group, options)) for group, named in chosen]
         for group, named, plan in jobs:
@@ -148,6 +145,11 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nts-ablation: interrupted: the same command goes on", file=sys.stderr)
         return 130
     return 0
+
+
+def _groups(options: argparse.Namespace) -> list[Group]:
+    belief = Belief(folders.find(options.teacher)) if options.teacher else Belief()
+    return [group for group in (Blind(), belief) if options.group in (None, group.name)]
 
 
 def _chosen(
@@ -188,9 +190,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--teacher",
-        type=Path,
-        default=ablation_belief.TEACHER,
-        help="folder of the trained teacher of all belief variants",
+        default="",
+        help="of all belief variants, trained: a bundle by name, its folder, or one of ts-train;"
+        f" default: {ablation_belief.TEACHER}",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("out/ablation"), help="each group in a folder of its own"

@@ -6,12 +6,12 @@ student. Miki et al. 2022 compare GRU and MLP, with and without the gate (supple
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ts_locomotion.errors import ConfigurationError
-from ts_locomotion.training import run, tasks
+from ts_locomotion.training import folders, run, tasks
 from ts_locomotion.training.ablation_plan import Edit, Plan, Variant, mean, spent
 from ts_locomotion.training.belief_encoder import DECODED
 from ts_locomotion.training.belief_evaluate import TRIALS, SeeingCell
@@ -22,7 +22,8 @@ from ts_locomotion.training.publish import publish
 from ts_locomotion.training.tasks import AnyTask
 from ts_locomotion.training.train import STUDENT_SETTINGS, prepare, teach
 
-TEACHER = Path("models/go2_belief")
+TEACHER = "go2_belief"
+"""Shipped bundle."""
 LOOKS = ("clean", "nominal", "noisy")
 """Perceptions under which students are judged."""
 NEEDS_EYES = (
@@ -51,7 +52,7 @@ STUDENTS: Mapping[str, Edit] = {
 class Belief:
     """Students of the teacher in a folder: of a run, or of the bundle made of it."""
 
-    teacher: Path = TEACHER
+    teacher: Path = field(default_factory=lambda: folders.shipped() / TEACHER)
     name: str = "belief"
     trials: tuple[Trial, ...] = tuple(trial for trial in TRIALS if trial.name in NEEDS_EYES)
     curve: str = "loss/behaviour"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ts_locomotion import bundle
 from ts_locomotion.bundle import CONTRACT_FILE
 from ts_locomotion.errors import ConfigurationError, LocomotionError
+from ts_locomotion.training import folders
 from ts_locomotion.training.walkers import BundleWalker, Walker
 
 NO_TORCH = "no teacher: torch is not installed (`make eval` and `make train` install it)"
@@ -20,17 +21,18 @@ class Entrants(NamedTuple):
     absent: tuple[str, ...]
 
 
-def gather(folder: Path, beside: Path | None) -> Entrants:
-    """The entrants for a bundle, or for the folder of a training that is still under way.
+def gather(name: Path | str, beside: Path | str | None) -> Entrants:
+    """The entrants for a bundle, or for a training that is still under way; see folders.find.
 
     A bundle that sees brings its teacher and the blind bundle `beside`; with None it comes alone.
     """
+    folder = folders.find(str(name))
     main = _main(folder)
     sees = main is None or main.sight is None
     walkers: list[Walker] = [main] if main else []
     absent = []
     if beside and sees:
-        for invite, source in ((_teacher, folder), (_baseline, beside)):
+        for invite, source in ((_teacher, folder), (_baseline, str(beside))):
             try:
                 walkers.append(invite(source))
             except LocomotionError as problem:
@@ -57,5 +59,5 @@ def _teacher(folder: Path) -> Walker:
     return teacher_walker.load(folder, f"{folder.resolve().name} teacher")
 
 
-def _baseline(folder: Path) -> Walker:
-    return BundleWalker(bundle.load(folder))
+def _baseline(name: str) -> Walker:
+    return BundleWalker(bundle.load(folders.find(name)))

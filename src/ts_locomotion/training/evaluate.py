@@ -15,7 +15,14 @@ from typing import Any
 from ts_locomotion.bundle import Bundle
 from ts_locomotion.errors import ConfigurationError, LocomotionError
 from ts_locomotion.simulation import scene
-from ts_locomotion.training import belief_evaluate, cell_file, entrants, gate_sweep, heat_map
+from ts_locomotion.training import (
+    belief_evaluate,
+    cell_file,
+    entrants,
+    folders,
+    gate_sweep,
+    heat_map,
+)
 from ts_locomotion.training.belief_evaluate import REGIMES, SeeingCell
 from ts_locomotion.training.countdown import Countdown
 from ts_locomotion.training.course import Cell, Course, Trial
@@ -39,7 +46,8 @@ TRIALS = (
 )
 
 
-BASELINE = Path("models/go2_ts")
+BASELINE = "go2_ts"
+"""Shipped bundle that one which sees is compared with."""
 
 
 def evaluate(
@@ -98,8 +106,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; see `ts-eval --help`."""
     options = _parser().parse_args(arguments)
     try:
-        beside = None if options.alone else options.beside or BASELINE
-        found = entrants.gather(options.bundle, beside)
+        beside = options.beside or folders.shipped() / BASELINE
+        found = entrants.gather(options.bundle, None if options.alone else beside)
         _check(options, found.walkers[0])
         for sentence in found.absent:
             print(f"ts-eval: {sentence}", file=sys.stderr)
@@ -204,8 +212,12 @@ def _effort(trial: Trial, walker: Walker, looks: int) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("ts-eval", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="as models/go2_ts, or a folder of ts-train")
+    parser = argparse.ArgumentParser(
+        "ts-eval",
+        description=__doc__,
+        epilog="with --graph: one cell through the real nodes; see ts-eval --graph --help",
+    )
+    parser.add_argument("bundle", help="by name, as go2_ts, its folder, or one of ts-train")
     parser.add_argument("--n", type=int, default=100, help="robots per cell")
     parser.add_argument("--seed", type=int, default=0, help="first terrain seed (eval stream)")
     parser.add_argument("--trial", help="only trials whose name contains this")
@@ -217,7 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--gate", action="store_true", help="only the gate over rising noise")
     company = parser.add_mutually_exclusive_group()
-    company.add_argument("--beside", type=Path, help=f"blind bundle to compare, not {BASELINE}")
+    company.add_argument("--beside", help=f"blind bundle to compare, not {BASELINE}")
     company.add_argument("--alone", action="store_true", help="neither teacher nor blind bundle")
     parser.add_argument(
         "--out",
