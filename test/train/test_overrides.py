@@ -41,11 +41,21 @@ def test_a_list_of_numbers_is_given_as_yaml():
         ("save_interval=0", "at least 1"),
         ("networks.policy=[64, 0]", "at least 1"),
         ("networks.policy=[]", "no entries"),
+        ("algorithm.learning_rate_bounds=[0.001]", r"\[0.001\] given, expected 2 entries like"),
+        ("networks.std_range=[0.1, 1, 2]", "expected 2 entries"),
+        ("algorithm.student_share=1.0", "student_share: 1.0 given, expected .* below 1"),
+        ("algorithm.student_share=-0.5", "student_share: -0.5 given"),
+        ("settling.begins=1.0", "settling.begins: 1.0 given"),
     ],
 )
 def test_an_edit_that_makes_no_sense_says_what_would(edit, told):
     with pytest.raises(ConfigurationError, match=told):
         override(tasks.make("go2_ts"), [edit])
+
+
+def test_a_teacher_that_only_settles_is_refused():
+    with pytest.raises(ConfigurationError, match=r"settling: 1.0 given, expected .* below 1"):
+        override(tasks.make("go2_belief"), ["settling=1.0"])
 
 
 def test_a_count_that_may_be_none_stays_so():

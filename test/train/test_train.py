@@ -206,6 +206,16 @@ def test_a_record_is_written_whole_or_not_at_all(tmp_path):
     assert (tmp_path / "run.yaml").read_text() == "old"
 
 
+@pytest.mark.parametrize(("name", "samples"), [("ts", 42), ("cts", 12), ("belief", 48)])
+def test_more_mini_batches_than_samples_are_refused_before_any_step(
+    name, samples, tmp_path, capsys
+):
+    words = [f"go2_{name}_tiny", "--out", str(tmp_path), "--robots", "0", "--set"]
+    assert training.main([*words, f"algorithm.num_mini_batches={samples + 1}"]) == 2
+    assert f"{samples + 1} given, at most {samples}" in capsys.readouterr().err
+    build(override(tasks.make(words[0]), [f"algorithm.num_mini_batches={samples}"]), 0, tmp_path)
+
+
 @pytest.mark.parametrize("option", ["--out", "--bundle"])
 def test_a_folder_that_cannot_be_is_refused_before_any_step(option, tmp_path, capsys):
     words = ["go2_ts_tiny", "--out", str(tmp_path), "--robots", "0"]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, asdict, fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -16,7 +16,7 @@ def override(config: Config, edits: Sequence[str]) -> Config:
     """`config` with each edit "a.b=value" or "a.0.b=value" applied in order.
 
     Raises ConfigurationError for a name that does not exist, a value of another type, and one
-    that no setting has: a count below 1, no entries, a number that is not finite.
+    that no setting has: a count below 1, no entries or too many, a number that is not finite.
     """
     for edit in edits:
         path, given, text = edit.partition("=")
@@ -107,7 +107,20 @@ def _set(node: Any, keys: list[str], value: Any, path: str) -> Any:
         raise ConfigurationError(
             f"{path}: no setting {key!r}; valid: {', '.join(names) or 'none'}"
         )
-    return replace(node, **{key: _set(getattr(node, key), rest, value, path)})
+    edited = _set(getattr(node, key), rest, value, path)
+    _check_length(node, key, edited, path)
+    return replace(node, **{key: edited})
+
+
+def _check_length(node: Any, key: str, edited: Any, path: str) -> None:
+    """Refuse another length where the annotation fixes it, as that of a pair of bounds."""
+    hint = get_type_hints(type(node))[key]
+    parts = get_args(hint)
+    if get_origin(hint) is tuple and ... not in parts and len(edited) != len(parts):
+        raise ConfigurationError(
+            f"{path}: {list(edited)} given, expected {len(parts)} entries like"
+            f" {list(getattr(node, key))}"
+        )
 
 
 def _index(node: tuple, key: str, path: str) -> int:

@@ -26,7 +26,7 @@ from ts_locomotion.training.history_encoders import HistoryEncoder, Sizes
 from ts_locomotion.training.mirror import Mirror, reflection
 from ts_locomotion.training.networks import SightSizes, TeacherStudentActor
 from ts_locomotion.training.overrides import as_plain, differences, from_plain
-from ts_locomotion.training.ppo_settings import ActionNoise
+from ts_locomotion.training.ppo_settings import ActionNoise, check_batches
 from ts_locomotion.training.tasks import AnyTask, Concurrent, Networks, Task, world
 from ts_locomotion.training.teacher_student import TeacherStudentPPO, interleaved
 
@@ -135,12 +135,16 @@ def distribution_settings(noise: ActionNoise) -> dict[str, Any]:
 
 def _algorithm_settings(task: Task) -> dict[str, Any]:
     values, config = asdict(task.algorithm), task.environment
-    share = values.pop("student_share")
+    share, count = values.pop("student_share"), config.environments
     if isinstance(task.algorithm, Concurrent):
-        ground = curriculum.interleave(config.grounds, config.environments)
-        return {"class_name": ConcurrentPPO, "students": stratified(share, ground), **values}
-    students = interleaved(share, config.environments)
-    return {"class_name": TeacherStudentPPO, "students": students, **values}
+        ground = curriculum.interleave(config.grounds, count)
+        kind, students = ConcurrentPPO, stratified(share, ground)
+        learned = min(len(students), count - len(students))
+    else:
+        kind, students = TeacherStudentPPO, interleaved(share, count)
+        learned = count - len(students)
+    check_batches(task.algorithm, learned * task.steps_per_iteration)
+    return {"class_name": kind, "students": students, **values}
 
 
 def _actor_settings(task: Task) -> dict[str, Any]:
