@@ -38,13 +38,8 @@ class ConcurrentPPO(TeacherStudentPPO):
         self.from_student = self.guided.expand(steps, -1, -1).flatten(0, 1)  # (T * B, 1)
         self.weights = torch.where(self.from_student[:, 0], student_weight, 1.0)
 
-    def compute_returns(self, obs: TensorDict) -> None:
-        """Returns of all, advantages with mean 0 and deviation 1 in each group."""
-        super().compute_returns(obs)
-        stored = self.storage.advantages  # (T, B, 1)
-        for group in (self.guided[:, 0], ~self.guided[:, 0]):
-            advantages = stored[:, group]
-            stored[:, group] = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+    def _judged(self) -> tuple[Tensor, ...]:
+        return self.guided[:, 0], ~self.guided[:, 0]
 
     def _remembered(self) -> Tensor:
         return self.students
