@@ -18,11 +18,13 @@ import yaml
 
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError, TrainingDiverged
+from ts_locomotion.simulation.clock import CpuTime
 from ts_locomotion.training import checkpoint, run, tasks, wandb_mirror
 from ts_locomotion.training import train as training
 from ts_locomotion.training.belief_student import Distillation
 from ts_locomotion.training.learning_curves import Curves
 from ts_locomotion.training.overrides import override
+from ts_locomotion.training.progress import Progress
 from ts_locomotion.training.teacher_student import TeacherStudentPPO
 from ts_locomotion.training.train import build, train
 
@@ -238,6 +240,15 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(training.Runner, "learn", interrupt)
     assert training.main(["go2_ts_tiny", "--out", str(tmp_path)]) == 130
     assert "goes on" in capsys.readouterr().err
+
+
+def test_progress_tells_the_mean_rate_and_that_of_the_moment(capsys):
+    progress = Progress("walking", 100, 2)
+    progress.advance(CpuTime(1.0, 0.0))
+    notes = progress.advance(CpuTime(5.0, 0.0))
+    walk = dict.fromkeys(["walk/reward", "walk/error_x", "walk/error_turn", "policy/std"], 0.0)
+    progress.show(notes | walk)
+    assert "40 steps/s on two cores (25 now)" in capsys.readouterr().out
 
 
 def test_the_curves_go_to_wandb_where_that_is_installed(tmp_path, monkeypatch):
