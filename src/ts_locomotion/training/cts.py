@@ -4,7 +4,9 @@ Teachers and students walk beside each other on every kind of terrain and share 
 action noise. Teachers act with the privilege encoder's latent, students with the history
 encoder's, and reinforcement learning takes the samples of both. From those of students its
 gradient reaches policy and critic but no encoder: the history encoder, and with exteroception what
-encodes the student's scans, learn by reconstruction alone.
+encodes the student's scans, learn by reconstruction alone. A departure: where the paper shares out
+the terrains, here each kind of ground is shared out, but every robot earns its own level on it, so
+that teachers may come to walk higher levels than students.
 """
 
 import torch
