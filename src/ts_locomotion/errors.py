@@ -19,3 +19,7 @@ class InvalidFrame(InvalidInput):
 
 class ConfigurationError(LocomotionError):
     """A setting that does not exist or is out of range."""
+
+
+class TrainingDiverged(LocomotionError):
+    """A training whose losses or weights are no longer finite."""

@@ -1,7 +1,9 @@
-"""Where the shipped config/ and models/ are."""
+"""Where the shipped config/ and models/ are, and what a command names of them."""
 
 import os
 from pathlib import Path
+
+from ts_locomotion import bundle
 
 MARKER = "share/ament_index/resource_index/packages/ts_locomotion"
 
@@ -20,3 +22,12 @@ def folder() -> Path:
 def models() -> Path:
     """The folder of the model bundles."""
     return folder() / "models"
+
+
+def find(name: Path | str) -> Path:
+    """A folder of a bundle or of a training, by its path or by its name among the shipped ones.
+
+    Raises ConfigurationError where there is none.
+    """
+    given = Path(name).expanduser()
+    return given if given.is_dir() else bundle.find(str(name), models())

@@ -2,6 +2,8 @@
 
 import ast
 import configparser
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -38,3 +40,20 @@ def test_pip_and_ros_call_the_same(name):
 
 def test_every_script_of_pip_is_an_executable_of_ros():
     assert {name.removeprefix("ts-").replace("-", "_") for name in scripts()} <= set(executables())
+
+
+@pytest.mark.parametrize("name", ["train", "export", "ablation", "bench_train"])
+def test_a_command_that_needs_torch_says_in_a_line_where_it_is_missing(name):
+    place = executables()[name]
+    assert place == scripts()[f"ts-{name.replace('_', '-')}"]
+    module, _, function = place.partition(":")
+    without = f"import sys; sys.modules['torch'] = None; from {module} import {function} as main; "
+    words = [
+        sys.executable,
+        "-c",
+        f"{without} sys.argv[:] = ['ts-it', '--help']; sys.exit(main())",
+    ]
+    told = subprocess.run(words, capture_output=True, text=True)
+    assert told.returncode == 2
+    assert told.stderr.startswith("ts-it: torch is not installed") and "make train" in told.stderr
+    assert told.stderr.count("\n") == 1

@@ -130,6 +130,7 @@ def test_a_cell_older_than_a_setting_is_still_of_the_same_plan(tmp_path, trained
     [
         (TINY, replace(PLAN, robots=0), "1 robot"),
         (TINY, replace(PLAN, seeds=(1, 1)), "seeds"),
+        (TINY, replace(PLAN, seeds=(1, -1)), "seeds: .* none below 0"),
         (TINY, replace(PLAN, seeds=tuple(range(11))), "at most 10"),
         (TINY + TINY[:1], PLAN, "different names"),
         (TINY, replace(PLAN, edits=("algorithm.nothing=1",)), "clip_param"),
@@ -155,6 +156,19 @@ def test_the_command_knows_its_groups_and_their_variants(capsys, tmp_path):
     assert ablation.main(["blind", "--trial", "gaps", "--out", str(tmp_path)]) == 2
     assert "blind: no trial is left of: stand" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_command_that_fails_or_is_interrupted_says_so(tmp_path, monkeypatch, capsys):
+    words = ["blind", "--variant", "TS-MLP", "--robots", "1"]
+    assert ablation.main([*words, "--out", "/dev/null/abl"]) == 2
+    assert "/dev/null/abl" in capsys.readouterr().err
+
+    def interrupt(*_) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Blind, "train", interrupt)
+    assert ablation.main([*words, "--out", str(tmp_path)]) == 130
+    assert "interrupted: the same command goes on" in capsys.readouterr().err
 
 
 def test_groups_lie_in_folders_of_their_own(tmp_path, trained, monkeypatch):

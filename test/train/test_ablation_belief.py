@@ -12,6 +12,7 @@ import torch
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.training import ablation, ablation_table, checkpoint, run, tasks
+from ts_locomotion.training import train as training
 from ts_locomotion.training.ablation_belief import LOOKS, NEEDS_EYES, Belief
 from ts_locomotion.training.ablation_plan import Plan, Variant
 from ts_locomotion.training.belief_student import Distillation
@@ -104,6 +105,15 @@ def test_an_interrupted_student_ends_as_if_nothing_had_happened(group, tmp_path,
         assert torch.equal(value, parts["student_state_dict"][name]), name
 
 
+def test_a_disk_that_a_student_would_fill_is_refused_before_any_step(group, tmp_path, monkeypatch):
+    room = shutil.disk_usage(tmp_path)._replace(free=3_000_000)
+    monkeypatch.setattr(training.shutil, "disk_usage", lambda _: room)
+    task = ablation.resolve(group, variant(group, "belief"), PLAN)
+    with pytest.raises(ConfigurationError, match="3 MB are free"):
+        group.train(task, [], 3, tmp_path)
+    assert not (tmp_path / run.STUDENT / run.CHECKPOINT).exists()
+
+
 def test_all_students_learn_in_their_teachers_task_as_students_do_today(group, tmp_path):
     told = run.task_of(run.read_record(group.teacher))
     assert isinstance(told, BeliefTask)
@@ -119,6 +129,16 @@ def test_all_students_learn_in_their_teachers_task_as_students_do_today(group, t
     today = replace(told, steps=other.steps, student=replace(told.student, steps=PLAN.steps))
     assert resolved[0] == today and len(set(resolved)) == len(resolved)
     assert {replace(task, student=today.student) for task in resolved} == {today}
+
+
+def test_a_finished_cell_is_no_result_of_another_teacher(compared, group, tmp_path):
+    shutil.copytree(group.teacher, tmp_path / "other")
+    state = checkpoint.load(tmp_path / "other" / run.CHECKPOINT)
+    checkpoint.save(tmp_path / "other" / run.CHECKPOINT, state | {"steps": 1})
+    other = Belief(tmp_path / "other")
+    chosen = [variant(other, "no privileged reconstruction")]
+    with pytest.raises(ConfigurationError, match="student of another teacher"):
+        ablation.compare(other, chosen, PLAN, compared)
 
 
 def test_another_teacher_is_refused_where_a_student_has_begun(group, tmp_path):

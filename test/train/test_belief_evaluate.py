@@ -10,20 +10,23 @@ import bundles
 import numpy as np
 import pytest
 
-from ts_locomotion import bundle, robot
+from ts_locomotion import bundle, robot, shipped
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.height_noise import PERCEPTIONS
 from ts_locomotion.training import (
+    ablation,
     belief_evaluate,
     entrants,
     evaluate,
     gate_sweep,
     teacher_walker,
 )
+from ts_locomotion.training.ablation_belief import Belief
 from ts_locomotion.training.belief_evaluate import REGIMES, Perception
 from ts_locomotion.training.course import Trial
 from ts_locomotion.training.walkers import Answer, BundleWalker
 
+MODELS = Path(__file__).parents[2] / "models"
 STAIRS = Trial("stairs", "stairs_up", 0.1, time=0.6)
 FLAT = Trial("flat", time=1.2)
 WANTED = {
@@ -93,6 +96,59 @@ def test_the_filters_leave_the_cells_that_were_asked_for(belief_bundle, tmp_path
     assert "gate" not in told
 
 
+def table(cells: list[dict[str, Any]]) -> dict[tuple, int]:
+    """Number of robots by cell."""
+    return {(c["policy"], c["terrain"], c["height_m"], c["regime"]): c["n"] for c in cells}
+
+
+def test_a_few_cells_enter_the_table_that_is_there(belief_bundle, blind, tmp_path, monkeypatch):
+    monkeypatch.setattr(gate_sweep.sweep, "__defaults__", (0, gate_sweep.LEVELS[:2], STAIRS))
+    monkeypatch.setattr(gate_sweep, "LEVELS", gate_sweep.LEVELS[:2])
+    monkeypatch.setattr(evaluate, "REGIMES", REGIMES[:2])
+    out, drawn = tmp_path / "seeing.json", []
+    monkeypatch.setattr(evaluate.heat_map, "draw", lambda cells, _path: drawn.append(cells))
+    whole = judged(belief_bundle.path, out, "--beside", str(blind))
+    assert len(whole["cells"]) == 2 * (2 + 2)
+    words = ["--alone", "--n", "3", "--terrain", "flat", "--regime", "nominal"]
+    few = judged(belief_bundle.path, out, *words)
+    again = ("seeing", "flat", 0.0, "nominal")
+    assert table(few["cells"]) == table(whole["cells"]) | {again: 3}
+    assert few["gate"] == whole["gate"]
+    assert [len(cells) for cells in drawn] == [8, 8]
+    gate = judged(belief_bundle.path, out, "--alone", "--gate", "--n", "4")
+    assert gate["cells"] == few["cells"] and {cell["n"] for cell in gate["gate"]} == {4}
+
+
+@pytest.mark.parametrize("text", ["{half a", "[1]", '{"cells": [{"a": 1}]}', '{"cells": 3}'])
+def test_a_file_that_is_no_table_of_this_policy_is_replaced(text, belief_bundle, tmp_path):
+    out = tmp_path / "seeing.json"
+    out.write_text(text)
+    words = ["--alone", "--terrain", "flat", "--regime", "nominal"]
+    first = judged(belief_bundle.path, out, *words)
+    assert len(first["cells"]) == 1
+    out.write_text(out.read_text().replace('"seeing"', '"another"'))
+    assert judged(belief_bundle.path, out, *words) == first
+
+
+def test_trials_of_a_blind_bundle_enter_its_table(blind, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "TRIALS", (STAIRS, FLAT))
+    judged(blind, tmp_path / "blind.json")
+    told = judged(blind, tmp_path / "blind.json", "--trial", "flat", "--n", "3")
+    assert [(c["trial"], c["n"]) for c in told["cells"]] == [("stairs", 2), ("flat", 3)]
+
+
+def test_options_without_effect_are_refused(belief_bundle, blind, tmp_path, capsys):
+    for folder, words, told in (
+        (blind, ["--gate"], "--gate given"),
+        (blind, ["--regime", "blank", "--beside", str(blind)], "--regime, --beside given"),
+        (belief_bundle.path, ["--gate", "--trial", "up"], "--trial given"),
+        (belief_bundle.path, ["--gate", "--height", "0.1", "--regime", "blank"], "--height, --r"),
+    ):
+        assert evaluate.main([str(folder), "--out", str(tmp_path / "a.json"), *words]) == 2
+        assert told in capsys.readouterr().err
+    assert not (tmp_path / "a.json").exists()
+
+
 def test_an_evaluation_without_a_trial_or_a_robot_is_refused(belief_bundle, tmp_path, capsys):
     path = str(belief_bundle.path)
     assert evaluate.main([path, "--alone", "--terrain", "lava"]) == 2
@@ -100,6 +156,21 @@ def test_an_evaluation_without_a_trial_or_a_robot_is_refused(belief_bundle, tmp_
     out = str(tmp_path / "none.json")
     assert evaluate.main([path, "--alone", "--n", "0", "--out", out]) == 2
     assert "robots: 0 given" in capsys.readouterr().err
+
+
+def test_a_command_that_fails_or_is_interrupted_says_so(blind, tmp_path, monkeypatch, capsys):
+    assert evaluate.main([str(blind), "--out", "/dev/null/x.json"]) == 2
+    assert "/dev/null" in capsys.readouterr().err
+    out = ["--out", str(tmp_path / "a.json")]
+    assert evaluate.main([str(blind), *out, "--seed", "-1"]) == 2
+    assert "--seed -1: expected at least 0" in capsys.readouterr().err
+
+    def interrupt(*_) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluate, "_walk", interrupt)
+    assert evaluate.main([str(blind), *out]) == 130
+    assert "interrupted" in capsys.readouterr().err
 
 
 def test_equal_seeds_give_equal_cells(belief_bundle):
@@ -131,6 +202,28 @@ def test_without_torch_the_teacher_is_missing_and_the_reason_is_told(
     monkeypatch.setattr(entrants, "find_spec", lambda _: None)
     found = entrants.gather(belief_bundle.path, blind)
     assert len(found.walkers) == 2 and found.absent == (entrants.NO_TORCH,)
+
+
+def test_shipped_bundles_are_found_by_name_from_anywhere(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(shipped, "models", lambda: MODELS)
+    monkeypatch.chdir(tmp_path)
+    words = ["--n", "1", "--terrain", "stairs_up", "--regime", "nominal"]
+    told = judged(Path("go2_belief"), tmp_path / "a.json", *words)
+    assert {cell["policy"] for cell in told["cells"]} == {
+        *("go2_belief", "go2_belief teacher", "go2_ts")
+    }
+    assert Belief().teacher == MODELS / "go2_belief"
+    assert shipped.find(str(tmp_path)) == tmp_path
+    assert evaluate.main(["go2_nothing"]) == 2
+    assert "no model bundle 'go2_nothing'" in capsys.readouterr().err
+    assert ablation.main(["belief", "--list", "--teacher", "go2_nothing"]) == 2
+    assert "no model bundle 'go2_nothing'" in capsys.readouterr().err
+
+
+def test_the_help_names_the_graph(capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["--help"])
+    assert "--graph" in capsys.readouterr().out
 
 
 def test_a_blind_bundle_is_judged_alone_by_its_own_trials(blind, tmp_path, monkeypatch):

@@ -179,6 +179,10 @@ def test_torchscript_that_differs_from_torch_is_refused(tmp_path):
         graph.network.bias += 0.1
     with pytest.raises(BundleMismatch, match=r"layer\.pt: differs from torch"):
         torchscript.check_parity(graph, path)
+    with torch.no_grad():
+        graph.network.bias[1] = torch.nan
+    with pytest.raises(BundleMismatch, match=r"layer\.pt: differs from torch by nan"):
+        torchscript.check_parity(graph, path)
 
 
 def test_an_action_that_other_controllers_do_not_know_is_refused(blind, tmp_path):

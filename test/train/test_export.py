@@ -76,6 +76,10 @@ def test_a_graph_that_differs_from_torch_is_refused(trained, tmp_path):
         actor.mlp[0].bias += 0.1  # type: ignore
     with pytest.raises(BundleMismatch, match="differs from torch"):
         export.check_parity(policy, tmp_path)
+    with torch.no_grad():
+        actor.mlp[0].bias[0] = torch.nan  # type: ignore
+    with pytest.raises(BundleMismatch, match="differs from torch by nan"):
+        export.check_parity(policy, tmp_path)
     assert belief.file == "belief.onnx"
 
 

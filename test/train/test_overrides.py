@@ -4,7 +4,7 @@ import pytest
 
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.training import tasks
-from ts_locomotion.training.overrides import as_plain, from_plain, override
+from ts_locomotion.training.overrides import as_plain, differences, from_plain, override
 
 
 def test_a_path_reaches_any_depth_and_leaves_the_rest():
@@ -41,11 +41,21 @@ def test_a_list_of_numbers_is_given_as_yaml():
         ("save_interval=0", "at least 1"),
         ("networks.policy=[64, 0]", "at least 1"),
         ("networks.policy=[]", "no entries"),
+        ("algorithm.learning_rate_bounds=[0.001]", r"\[0.001\] given, expected 2 entries like"),
+        ("networks.std_range=[0.1, 1, 2]", "expected 2 entries"),
+        ("algorithm.student_share=1.0", "student_share: 1.0 given, expected .* below 1"),
+        ("algorithm.student_share=-0.5", "student_share: -0.5 given"),
+        ("settling.begins=1.0", "settling.begins: 1.0 given"),
     ],
 )
 def test_an_edit_that_makes_no_sense_says_what_would(edit, told):
     with pytest.raises(ConfigurationError, match=told):
         override(tasks.make("go2_ts"), [edit])
+
+
+def test_a_teacher_that_only_settles_is_refused():
+    with pytest.raises(ConfigurationError, match=r"settling: 1.0 given, expected .* below 1"):
+        override(tasks.make("go2_belief"), ["settling=1.0"])
 
 
 def test_a_count_that_may_be_none_stays_so():
@@ -63,3 +73,28 @@ def test_an_unknown_task_lists_the_known_ones():
 def test_a_recorded_task_is_rebuilt_with_its_old_values():
     old = override(tasks.make("go2_ts"), ["networks.latent=8", "environment.grounds.0.share=9"])
     assert from_plain(tasks.make("go2_ts"), as_plain(old)) == old
+
+
+@pytest.mark.parametrize(
+    ("name", "edits"),
+    [
+        ("go2_ts", []),
+        ("go2_belief", ["student.gated=false", "student.final_learning_rate=1.0e-05"]),
+        ("go2_ts", ["networks.encoder=gru", "networks.policy=[64, 32]", "exteroception=true"]),
+        ("go2_ts", ["environment.grounds.1.hardest=0.05", "environment.grounds.1.kind=slope"]),
+    ],
+)
+def test_the_differences_of_two_tasks_are_the_edits_between_them(name, edits):
+    task = tasks.make(name)
+    edited = override(task, edits)
+    told = differences(task, edited)
+    assert sorted(told) == sorted(edits)
+    assert override(task, told) == edited
+
+
+def test_a_difference_that_cannot_be_given_by_an_edit_is_refused_as_one():
+    task = tasks.make("go2_ts")
+    edit = differences(task, tasks.level_ground(task))[-1]
+    assert edit.startswith("environment.grounds=[{kind: flat,")
+    with pytest.raises(ConfigurationError, match=r"environment\.grounds"):
+        override(task, [edit])

@@ -137,6 +137,16 @@ def test_a_student_acts_on_its_own_latent_and_reinforcement_leaves_its_samples_o
     assert len(own) == 7 * 6 and not (own % 8 == 7).any()
 
 
+def test_advantages_are_normalised_over_the_samples_that_reinforcement_trains_on(runner):
+    ppo = algorithm(runner)
+    ppo.storage.rewards[:, ppo.students] -= 3.0
+    with torch.inference_mode():
+        ppo.compute_returns(runner.env.get_observations())
+    advantages = ppo._rollout().advantages[ppo._own_samples()]
+    assert advantages.mean().item() == pytest.approx(0.0, abs=1e-5)
+    assert advantages.std().item() == pytest.approx(1.0, abs=1e-4)
+
+
 def test_halves_of_a_lesson_add_up_to_the_gradient_of_the_whole(runner):
     ppo, items = algorithm(runner), torch.arange(40)
     rollout = ppo._rollout()

@@ -1,7 +1,9 @@
 """A training survives interruption and says what is wrong before work is lost."""
 
 import resource
+import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import belief
 import pytest
 import torch
 import yaml
 
 from ts_locomotion import bundle
-from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.errors import ConfigurationError, TrainingDiverged
+from ts_locomotion.simulation.clock import CpuTime
 from ts_locomotion.training import checkpoint, run, tasks, wandb_mirror
 from ts_locomotion.training import train as training
+from ts_locomotion.training.belief_student import Distillation
+from ts_locomotion.training.learning_curves import Curves
 from ts_locomotion.training.overrides import override
+from ts_locomotion.training.progress import Progress
+from ts_locomotion.training.teacher_student import TeacherStudentPPO
 from ts_locomotion.training.train import build, train
 
 STEPS = 8 * 6
@@ -38,6 +46,13 @@ def test_an_interrupted_training_continues_as_if_nothing_had_happened(tmp_path):
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name
+
+
+def test_the_curves_of_a_continued_training_have_every_step_once(tmp_path):
+    for iterations in (2, 3, 5):
+        train(tiny(iterations), [], 3, tmp_path)
+    steps = [iteration * STEPS for iteration in range(1, 6)]
+    assert list(Curves(tmp_path).points("loss/value")) == steps
 
 
 def test_a_checkpoint_holds_both_optimisers_and_all_normalisers(tmp_path):
@@ -149,11 +164,58 @@ def test_too_little_room_is_refused_before_any_step(tmp_path, monkeypatch):
     assert not (tmp_path / run.CHECKPOINT).exists()
 
 
+def poisoned(algorithm: type, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on an update of the algorithm tells, or leaves, something that is not finite."""
+    update = algorithm.update
+
+    def diverging(self) -> dict[str, float]:
+        losses = update(self)
+        with torch.no_grad():
+            if what == "weights":
+                self.optimizer.param_groups[-1]["params"][0][0] = torch.inf
+            elif what == "std":
+                self.actor.distribution._distribution.scale = torch.tensor([torch.nan])
+        return losses | ({what: float("nan")} if what in losses else {})
+
+    monkeypatch.setattr(algorithm, "update", diverging)
+
+
+@pytest.mark.parametrize("what", ["surrogate", "value", "encoder", "std", "weights"])
+def test_a_training_that_diverges_says_so_and_keeps_its_checkpoint(what, tmp_path, monkeypatch):
+    train(tiny(2), [], 0, tmp_path)
+    before = (tmp_path / run.CHECKPOINT).read_bytes()
+    poisoned(TeacherStudentPPO, what, monkeypatch)
+    told = rf"{what} is (nan|inf) after {3 * STEPS} steps.*kept.*--fresh"
+    with pytest.raises(TrainingDiverged, match=told):
+        train(tiny(4), [], 0, tmp_path)
+    assert (tmp_path / run.CHECKPOINT).read_bytes() == before
+
+
+def test_a_student_that_diverges_says_so_and_keeps_its_checkpoint(tmp_path, monkeypatch):
+    train(belief.task(1, 1), [], 0, tmp_path)
+    saved = tmp_path / run.STUDENT / run.CHECKPOINT
+    before = saved.read_bytes()
+    poisoned(Distillation, "behaviour", monkeypatch)
+    with pytest.raises(TrainingDiverged, match=r"tiny student has diverged: loss/behaviour"):
+        train(belief.task(1, 2), [], 0, tmp_path)
+    assert saved.read_bytes() == before
+
+
 def test_a_record_is_written_whole_or_not_at_all(tmp_path):
     (tmp_path / "run.yaml").write_text("old")
     with largest_file(10), pytest.raises(OSError):
         checkpoint.write_text(tmp_path / "run.yaml", "new" * 100)
     assert (tmp_path / "run.yaml").read_text() == "old"
+
+
+@pytest.mark.parametrize(("name", "samples"), [("ts", 42), ("cts", 12), ("belief", 48)])
+def test_more_mini_batches_than_samples_are_refused_before_any_step(
+    name, samples, tmp_path, capsys
+):
+    words = [f"go2_{name}_tiny", "--out", str(tmp_path), "--robots", "0", "--set"]
+    assert training.main([*words, f"algorithm.num_mini_batches={samples + 1}"]) == 2
+    assert f"{samples + 1} given, at most {samples}" in capsys.readouterr().err
+    build(override(tasks.make(words[0]), [f"algorithm.num_mini_batches={samples}"]), 0, tmp_path)
 
 
 @pytest.mark.parametrize("option", ["--out", "--bundle"])
@@ -180,6 +242,15 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys)
     assert "goes on" in capsys.readouterr().err
 
 
+def test_progress_tells_the_mean_rate_and_that_of_the_moment(capsys):
+    progress = Progress("walking", 100, 2)
+    progress.advance(CpuTime(1.0, 0.0))
+    notes = progress.advance(CpuTime(5.0, 0.0))
+    walk = dict.fromkeys(["walk/reward", "walk/error_x", "walk/error_turn", "policy/std"], 0.0)
+    progress.show(notes | walk)
+    assert "40 steps/s on two cores (25 now)" in capsys.readouterr().out
+
+
 def test_the_curves_go_to_wandb_where_that_is_installed(tmp_path, monkeypatch):
     told = []
     session = SimpleNamespace(finish=lambda: told.append("finished"))
@@ -199,6 +270,48 @@ def test_wandb_that_is_not_installed_is_refused_before_any_step(tmp_path, monkey
     assert training.main(words) == 2
     assert "wandb is not installed" in capsys.readouterr().err
     assert not (tmp_path / run.CHECKPOINT).exists()
+
+
+def recorded(folder: Path) -> dict:
+    """What a record tells beside its task."""
+    return {name: value for name, value in run.read_record(folder).items() if name != "task"}
+
+
+def test_a_record_tells_the_commit_of_this_package_wherever_it_is_called(tmp_path, monkeypatch):
+    git = ["git", "-c", "user.name=a", "-c", "user.email=b"]
+    subprocess.run([*git, "init", "-q", tmp_path], check=True)
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "another"], check=True)
+    told = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    head = subprocess.run(told, capture_output=True, text=True).stdout.strip()
+    run.write_record(tmp_path, tiny(1), [], 0)
+    assert run.read_record(tmp_path)["commit"].startswith(head or "unknown")
+
+
+def test_a_record_keeps_what_a_training_began_with_until_it_begins_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "_commit", lambda: "first")
+    train(tiny(1), [], 0, tmp_path)
+    first = (tmp_path / run.RECORD).read_bytes()
+    monkeypatch.setattr(run, "_commit", lambda: "second")
+    monkeypatch.setattr(run, "_versions", lambda: {"torch": "next"})
+    train(tiny(1), [], 0, tmp_path)
+    assert (tmp_path / run.RECORD).read_bytes() == first
+    train(tiny(2), [], 0, tmp_path)
+    told = recorded(tmp_path)
+    assert told["commit"] == "first" and told["versions"] != {"torch": "next"}
+    assert told["command"] == f"ts-train go2_ts_tiny --seed 0 --steps {2 * STEPS}"
+    train(tiny(1), [], 0, tmp_path, resume=False)
+    assert recorded(tmp_path)["commit"] == "second"
+
+
+def test_the_command_of_a_record_makes_its_task_however_that_was_edited(tmp_path):
+    task = replace(tiny(3), networks=replace(tiny(3).networks, encoder="gru", policy=(8, 4)))
+    run.write_record(tmp_path, task, ["only=some"], 2)
+    words = shlex.split(run.read_record(tmp_path)["command"])
+    assert words[0] == "ts-train"
+    options = training._parser().parse_args(words[1:])
+    assert training.resolve(options.task, options.set, options.steps) == task
+    assert options.seed == 2
 
 
 def test_a_purpose_may_be_worded_anew(tmp_path):

@@ -92,6 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         place = lane_of(options.terrain, options.height)
+        options.bundle = shipped.find(options.bundle)
         model = bundle.load(options.bundle)
         period = gait_period(model.contract)
         seeds = range(options.seed, options.seed + options.n)
@@ -224,7 +225,7 @@ def _pipeline(walker: BundleWalker, place: Lane, options: argparse.Namespace) ->
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ts-eval --graph", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="as models/go2_belief")
+    parser.add_argument("bundle", help="by name, as go2_belief, or its folder")
     parser.add_argument("--terrain", default="stairs_up", help="of the cell")
     parser.add_argument("--height", type=float, default=0.15, help="its size [m]")
     parser.add_argument(

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ts_locomotion import shipped
 from ts_locomotion.errors import ConfigurationError, LocomotionError
 from ts_locomotion.training import (
     ablation_belief,
@@ -54,6 +55,7 @@ def compare(group: Group, variants: Sequence[Variant], plan: Plan, folder: Path)
 def _cell(group: Group, variant: Variant, plan: Plan, seed: int, place: Path) -> Result:
     task = resolve(group, variant, plan)
     _check_same(task, place)
+    group.check(place)
     judged = {"robots": plan.robots, "trials": [trial.name for trial in plan.trials]}
     done = _read(place / RESULT)
     if done is None or any(done[name] != value for name, value in judged.items()):
@@ -113,6 +115,8 @@ def _check(group: Group, variants: Sequence[Variant], plan: Plan) -> None:
         )
     if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds):
         raise ConfigurationError(f"seeds: {plan.seeds} given, expected different ones")
+    if min(plan.seeds) < 0:
+        raise ConfigurationError(f"seeds: {plan.seeds} given, expected none below 0")
     if len(plan.seeds) > ablation_table.MOST_SEEDS:
         raise ConfigurationError(f"seeds: at most {ablation_table.MOST_SEEDS}")
     for variant in variants:
@@ -122,26 +126,30 @@ def _check(group: Group, variants: Sequence[Variant], plan: Plan) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; see `ts-ablation --help`."""
     options = _parser().parse_args(arguments)
-    groups: list[Group] = [
-        group
-        for group in (Blind(), Belief(options.teacher))
-        if options.group in (None, group.name)
-    ]
-    if options.list:
-        for group in groups:
-            for variant in group.variants:
-                print(f"{group.name:8} {variant.name}")
-        return 0
     try:
+        groups = _groups(options)
+        if options.list:
+            for group in groups:
+                for variant in group.variants:
+                    print(f"{group.name:8} {variant.name}")
+            return 0
         chosen = _chosen(groups, options.variant)
         jobs = [(group, named, _plan(group, options)) for group, named in chosen]
         for group, named, plan in jobs:
             compare(group, named, plan, options.out / group.name)
             print((options.out / group.name / ablation_table.PAGE).read_text())
-    except LocomotionError as error:
+    except (LocomotionError, OSError) as error:
         print(f"ts-ablation: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nts-ablation: interrupted: the same command goes on", file=sys.stderr)
+        return 130
     return 0
+
+
+def _groups(options: argparse.Namespace) -> list[Group]:
+    belief = Belief(shipped.find(options.teacher)) if options.teacher else Belief()
+    return [group for group in (Blind(), belief) if options.group in (None, group.name)]
 
 
 def _chosen(
@@ -182,9 +190,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--teacher",
-        type=Path,
-        default=ablation_belief.TEACHER,
-        help="folder of the trained teacher of all belief variants",
+        default="",
+        help="of all belief variants, trained: a bundle by name, its folder, or one of ts-train;"
+        f" default: {ablation_belief.TEACHER}",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("out/ablation"), help="each group in a folder of its own"

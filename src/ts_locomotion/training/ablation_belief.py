@@ -6,10 +6,11 @@ student. Miki et al. 2022 compare GRU and MLP, with and without the gate (supple
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ts_locomotion import shipped
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.training import run, tasks
 from ts_locomotion.training.ablation_plan import Edit, Plan, Variant, mean, spent
@@ -22,7 +23,8 @@ from ts_locomotion.training.publish import publish
 from ts_locomotion.training.tasks import AnyTask
 from ts_locomotion.training.train import STUDENT_SETTINGS, prepare, teach
 
-TEACHER = Path("models/go2_belief")
+TEACHER = "go2_belief"
+"""Shipped bundle."""
 LOOKS = ("clean", "nominal", "noisy")
 """Perceptions under which students are judged."""
 NEEDS_EYES = (
@@ -51,7 +53,7 @@ STUDENTS: Mapping[str, Edit] = {
 class Belief:
     """Students of the teacher in a folder: of a run, or of the bundle made of it."""
 
-    teacher: Path = TEACHER
+    teacher: Path = field(default_factory=lambda: shipped.models() / TEACHER)
     name: str = "belief"
     trials: tuple[Trial, ...] = tuple(trial for trial in TRIALS if trial.name in NEEDS_EYES)
     curve: str = "loss/behaviour"
@@ -80,9 +82,21 @@ class Belief:
             )
         return replace(task, student=replace(task.student, steps=steps))
 
+    def check(self, place: Path) -> None:
+        """Raises ConfigurationError without a teacher, or where a student of another began."""
+        source, copy = self.teacher / run.CHECKPOINT, place / run.CHECKPOINT
+        if not source.exists():
+            raise ConfigurationError(f"{self.teacher} holds no teacher: no {run.CHECKPOINT}")
+        if copy.exists() and copy.read_bytes() != source.read_bytes():
+            raise ConfigurationError(
+                f"{place} holds a student of another teacher than {self.teacher}: choose another"
+                " --out"
+            )
+
     def train(self, task: AnyTask, edits: Sequence[str], seed: int, place: Path) -> None:
         """Train a student beside a copy of its teacher, as the second stage of ts-train."""
         assert isinstance(task, BeliefTask)
+        self.check(place)
         prepare(seed)
         place.mkdir(parents=True, exist_ok=True)
         self._lend(place / run.CHECKPOINT)
@@ -114,19 +128,11 @@ class Belief:
         return replace(task, **{name: getattr(today, name) for name in STUDENT_SETTINGS})
 
     def _lend(self, copy: Path) -> None:
-        """The teacher's checkpoint beside its student. Raises ConfigurationError for another."""
-        source = self.teacher / run.CHECKPOINT
-        if not source.exists():
-            raise ConfigurationError(f"{self.teacher} holds no teacher: no {run.CHECKPOINT}")
+        """The teacher's checkpoint beside its student."""
         if not copy.exists():
             partial = copy.with_suffix(".partial")
-            shutil.copyfile(source, partial)
+            shutil.copyfile(self.teacher / run.CHECKPOINT, partial)
             partial.replace(copy)
-        elif copy.read_bytes() != source.read_bytes():
-            raise ConfigurationError(
-                f"{copy.parent} holds a student of another teacher than {self.teacher}: choose"
-                " another --out"
-            )
 
 
 def _overall(cells: Sequence[SeeingCell]) -> dict[str, float]:

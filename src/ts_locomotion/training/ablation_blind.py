@@ -51,6 +51,9 @@ class Blind:
         """The task trained for so many environment steps."""
         return replace(task, steps=steps)
 
+    def check(self, place: Path) -> None:
+        """All begin from nothing."""
+
     def train(self, task: AnyTask, edits: Sequence[str], seed: int, place: Path) -> None:
         """Train as ts-train does."""
         train(task, edits, seed, place)

@@ -66,6 +66,10 @@ class Group(Protocol):
         """The task trained for so many environment steps."""
         ...
 
+    def check(self, place: Path) -> None:
+        """Raises ConfigurationError for a cell that has begun from something else than now."""
+        ...
+
     def train(self, task: AnyTask, edits: Sequence[str], seed: int, place: Path) -> None:
         """Train into a folder, or go on with what is there."""
         ...

@@ -9,7 +9,7 @@ from ts_locomotion.simulation.height_noise import HeightNoiseConfig
 from ts_locomotion.simulation.randomization import Domain
 from ts_locomotion.simulation.rewards import Shape, Weights
 from ts_locomotion.simulation.sighted_environment import SightedConfig, Wrenches
-from ts_locomotion.training.ppo_settings import PPO, ActionNoise
+from ts_locomotion.training.ppo_settings import PPO, ActionNoise, check_share
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,9 @@ class BeliefTask:
     height_noise: HeightNoiseConfig = field(
         default_factory=lambda: HeightNoiseConfig(map_period=0.1)
     )
+
+    def __post_init__(self) -> None:
+        check_share(self.settling, "settling")
 
 
 GROUNDS = (

@@ -18,6 +18,7 @@ from ts_locomotion.training.belief_networks import BeliefTeacher
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.mirror import Mirror
 from ts_locomotion.training.mirrored_ppo import MirroredPPO
+from ts_locomotion.training.ppo_settings import check_batches
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.vector import VectorEnvironment
 
@@ -41,6 +42,7 @@ def build(task: BeliefTask, seed: int, folder: Path) -> Runner:
 
 def settings(task: BeliefTask) -> dict[str, Any]:
     """The teacher's training in the words of rsl_rl."""
+    check_batches(task.algorithm, task.environment.environments * task.steps_per_iteration)
     return {
         "num_steps_per_env": task.steps_per_iteration,
         "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},

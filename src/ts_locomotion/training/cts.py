@@ -4,7 +4,9 @@ Teachers and students walk beside each other on every kind of terrain and share 
 action noise. Teachers act with the privilege encoder's latent, students with the history
 encoder's, and reinforcement learning takes the samples of both. From those of students its
 gradient reaches policy and critic but no encoder: the history encoder, and with exteroception what
-encodes the student's scans, learn by reconstruction alone.
+encodes the student's scans, learn by reconstruction alone. A departure: where the paper shares out
+the terrains, here each kind of ground is shared out, but every robot earns its own level on it, so
+that teachers may come to walk higher levels than students.
 """
 
 import torch
@@ -38,13 +40,8 @@ class ConcurrentPPO(TeacherStudentPPO):
         self.from_student = self.guided.expand(steps, -1, -1).flatten(0, 1)  # (T * B, 1)
         self.weights = torch.where(self.from_student[:, 0], student_weight, 1.0)
 
-    def compute_returns(self, obs: TensorDict) -> None:
-        """Returns of all, advantages with mean 0 and deviation 1 in each group."""
-        super().compute_returns(obs)
-        stored = self.storage.advantages  # (T, B, 1)
-        for group in (self.guided[:, 0], ~self.guided[:, 0]):
-            advantages = stored[:, group]
-            stored[:, group] = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+    def _judged(self) -> tuple[Tensor, ...]:
+        return self.guided[:, 0], ~self.guided[:, 0]
 
     def _remembered(self) -> Tensor:
         return self.students

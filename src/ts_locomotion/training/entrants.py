@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from ts_locomotion import bundle
+from ts_locomotion import bundle, shipped
 from ts_locomotion.bundle import CONTRACT_FILE
 from ts_locomotion.errors import ConfigurationError, LocomotionError
 from ts_locomotion.training.walkers import BundleWalker, Walker
@@ -20,19 +20,20 @@ class Entrants(NamedTuple):
     absent: tuple[str, ...]
 
 
-def gather(folder: Path, beside: Path | None) -> Entrants:
-    """The entrants for a bundle, or for the folder of a training that is still under way.
+def gather(name: Path | str, beside: Path | str | None) -> Entrants:
+    """The entrants for a bundle, or for a training that is still under way; see shipped.find.
 
     A bundle that sees brings its teacher and the blind bundle `beside`; with None it comes alone.
     """
+    folder = shipped.find(name)
     main = _main(folder)
     sees = main is None or main.sight is None
     walkers: list[Walker] = [main] if main else []
     absent = []
     if beside and sees:
-        for invite, source in ((_teacher, folder), (_baseline, beside)):
+        for invite in (lambda: _teacher(folder), lambda: _baseline(beside)):
             try:
-                walkers.append(invite(source))
+                walkers.append(invite())
             except LocomotionError as problem:
                 absent.append(str(problem))
     if not walkers:
@@ -57,5 +58,5 @@ def _teacher(folder: Path) -> Walker:
     return teacher_walker.load(folder, f"{folder.resolve().name} teacher")
 
 
-def _baseline(folder: Path) -> Walker:
-    return BundleWalker(bundle.load(folder))
+def _baseline(name: Path | str) -> Walker:
+    return BundleWalker(bundle.load(shipped.find(name)))

@@ -6,17 +6,23 @@ teacher and a blind bundle.
 """
 
 import argparse
-import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ts_locomotion import shipped
 from ts_locomotion.bundle import Bundle
 from ts_locomotion.errors import ConfigurationError, LocomotionError
 from ts_locomotion.simulation import scene
-from ts_locomotion.training import belief_evaluate, entrants, gate_sweep, heat_map
+from ts_locomotion.training import (
+    belief_evaluate,
+    cell_file,
+    entrants,
+    gate_sweep,
+    heat_map,
+)
 from ts_locomotion.training.belief_evaluate import REGIMES, SeeingCell
 from ts_locomotion.training.countdown import Countdown
 from ts_locomotion.training.course import Cell, Course, Trial
@@ -40,7 +46,8 @@ TRIALS = (
 )
 
 
-BASELINE = Path("models/go2_ts")
+BASELINE = "go2_ts"
+"""Shipped bundle that one which sees is compared with."""
 
 
 def evaluate(
@@ -99,18 +106,24 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; see `ts-eval --help`."""
     options = _parser().parse_args(arguments)
     try:
-        found = entrants.gather(options.bundle, None if options.alone else options.beside)
+        beside = options.beside or shipped.models() / BASELINE
+        found = entrants.gather(options.bundle, None if options.alone else beside)
+        _check(options, found.walkers[0])
         for sentence in found.absent:
             print(f"ts-eval: {sentence}", file=sys.stderr)
-        out = options.out or Path("out/eval") / f"{found.name}.json"
+        scene_name = "_robot_scene" if options.robot_scene else ""
+        out = options.out or Path("out/eval") / f"{found.name}{scene_name}.json"
         out.parent.mkdir(parents=True, exist_ok=True)
         if found.walkers[0].sight == "blind":
             _judge_blind(found, options, out)
         else:
             _judge_seeing(found, options, out)
-    except LocomotionError as error:
+    except (LocomotionError, OSError) as error:
         print(f"ts-eval: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nts-eval: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -129,13 +142,25 @@ def chosen(trials: Sequence[Trial], options: argparse.Namespace) -> list[Trial]:
     return left
 
 
-def write(path: Path, parts: Mapping[str, Sequence[Cell] | Sequence[SeeingCell]]) -> None:
-    """Cells as JSON; what is not a number is null."""
-    told = {
-        name: [{key: _plain(value) for key, value in c._asdict().items()} for c in cells]
-        for name, cells in parts.items()
-    }
-    path.write_text(json.dumps(told, indent=1) + "\n")
+def _check(options: argparse.Namespace, first: Walker) -> None:
+    """Refuse what no evaluation knows, or would have no effect."""
+    if options.seed < 0:
+        raise ConfigurationError(f"--seed {options.seed}: expected at least 0")
+    if first.sight == "blind":
+        where, idle = f"{first.name}, which is blind", ("gate", "regime", "beside")
+    elif options.gate:
+        where, idle = "--gate", ("trial", "terrain", "height", "regime", "beside", "robot_scene")
+    else:
+        return
+    given = [f"--{name.replace('_', '-')}" for name in idle if getattr(options, name)]
+    if given:
+        raise ConfigurationError(f"{', '.join(given)} given, but without effect on {where}")
+    if options.gate and not _has_gate(first):
+        raise ConfigurationError(f"{first.name} has no gate to sweep")
+
+
+def _has_gate(walker: Walker) -> bool:
+    return walker.sight is None and bool(walker.contract.gate_size)
 
 
 def _judge_blind(found: Entrants, options: argparse.Namespace, out: Path) -> None:
@@ -149,25 +174,21 @@ def _judge_blind(found: Entrants, options: argparse.Namespace, out: Path) -> Non
         cells.append(_walk(walker, trial, options.n, options.seed, place))
         countdown.done(trial.name)
     print(table(cells))
-    write(out, {"cells": cells})
+    cell_file.join(out, "cells", cells)
 
 
 def _judge_seeing(found: Entrants, options: argparse.Namespace, out: Path) -> None:
-    parts: dict[str, Sequence[SeeingCell]] = {"cells": []}
-    if not options.gate:
-        parts["cells"] = _cells(found, options, out)
-        print(belief_evaluate.table(parts["cells"]))
-        heat_map.draw(parts["cells"], out.with_suffix(".png"))
     walker = found.walkers[0]
+    if not options.gate:
+        cells = _cells(found, options, out)
+        print(belief_evaluate.table(cells))
+        heat_map.draw(cell_file.join(out, "cells", cells), out.with_suffix(".png"))
     whole = not (options.trial or options.terrain or options.height or options.regime)
-    if options.gate and not walker.contract.gate_size:
-        raise ConfigurationError(f"{walker.name} has no gate to sweep")
-    if walker.sight is None and walker.contract.gate_size and (options.gate or whole):
-        parts["gate"] = gates = gate_sweep.sweep(walker, options.n, options.seed)
+    if _has_gate(walker) and (options.gate or whole):
+        gates = gate_sweep.sweep(walker, options.n, options.seed)
         print(belief_evaluate.table(gates))
-        picture = out.with_name(f"{out.stem}_gate.png")
-        heat_map.draw_gate(gate_sweep.LEVELS, gates, picture)
-    write(out, parts)
+        cell_file.join(out, "gate", gates)
+        heat_map.draw_gate(gate_sweep.LEVELS, gates, out.with_name(f"{out.stem}_gate.png"))
     print(f"written: {', '.join(sorted(str(p) for p in out.parent.glob(f'{out.stem}*')))}")
 
 
@@ -181,7 +202,7 @@ def _cells(found: Entrants, options: argparse.Namespace, out: Path) -> list[Seei
     for trial, walker in jobs:
         seed = options.seed
         cells += belief_evaluate.evaluate(walker, trial, options.n, seed, looks, place)
-        write(out, {"cells": cells})
+        cell_file.join(out, "cells", cells)
         countdown.done(f"{trial.name}, {walker.name}")
     return cells
 
@@ -190,13 +211,13 @@ def _effort(trial: Trial, walker: Walker, looks: int) -> float:
     return trial.time * (looks if walker.sight is None else 1)
 
 
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("ts-eval", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="as models/go2_ts, or a folder of ts-train")
+    parser = argparse.ArgumentParser(
+        "ts-eval",
+        description=__doc__,
+        epilog="with --graph: one cell through the real nodes; see ts-eval --graph --help",
+    )
+    parser.add_argument("bundle", help="by name, as go2_ts, its folder, or one of ts-train")
     parser.add_argument("--n", type=int, default=100, help="robots per cell")
     parser.add_argument("--seed", type=int, default=0, help="first terrain seed (eval stream)")
     parser.add_argument("--trial", help="only trials whose name contains this")
@@ -207,9 +228,14 @@ def _parser() -> argparse.ArgumentParser:
         "--regime", choices=[look.name for look in REGIMES], **some, help="only this perception"
     )
     parser.add_argument("--gate", action="store_true", help="only the gate over rising noise")
-    parser.add_argument("--beside", type=Path, default=BASELINE, help="blind bundle to compare")
-    parser.add_argument("--alone", action="store_true", help="neither teacher nor blind bundle")
-    parser.add_argument("--out", type=Path, help="default: out/eval/<name>.json")
+    company = parser.add_mutually_exclusive_group()
+    company.add_argument("--beside", help=f"blind bundle to compare, not {BASELINE}")
+    company.add_argument("--alone", action="store_true", help="neither teacher nor blind bundle")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="cells enter the table that is there; default: out/eval/<name>[_robot_scene].json",
+    )
     parser.add_argument(
         "--robot-scene",
         action="store_true",

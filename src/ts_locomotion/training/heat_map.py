@@ -43,9 +43,11 @@ def draw(cells: Sequence[SeeingCell], path: Path) -> None:
     size = (2.4 + 0.62 * len(columns), 1.8 + 0.3 * len(rows))
     figure = Figure(figsize=(2 * size[0], 3 * size[1] + 0.6), layout="constrained")
     first = cells[0]
+    counts = " or ".join(str(count) for count in sorted({cell.n for cell in cells}))
+    seeds = [seed for cell in cells for seed in cell.seeds]
     figure.suptitle(
-        f"{first.policy}: {first.n} robots per cell, held-out terrain seeds {first.seeds[0]} to "
-        f"{first.seeds[1]}",
+        f"{first.policy}: {counts} robots per cell, held-out terrain seeds {min(seeds)} to "
+        f"{max(seeds)}",
         fontsize=13,
     )
     for axes, panel in zip(figure.subplots(3, 2).flat, PANELS, strict=True):

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, asdict, fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -16,7 +16,7 @@ def override(config: Config, edits: Sequence[str]) -> Config:
     """`config` with each edit "a.b=value" or "a.0.b=value" applied in order.
 
     Raises ConfigurationError for a name that does not exist, a value of another type, and one
-    that no setting has: a count below 1, no entries, a number that is not finite.
+    that no setting has: a count below 1, no entries or too many, a number that is not finite.
     """
     for edit in edits:
         path, given, text = edit.partition("=")
@@ -26,9 +26,24 @@ def override(config: Config, edits: Sequence[str]) -> Config:
     return config
 
 
+def differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """Edits "path=value" that make `new` of `old`.
+
+    `override` refuses one that gives a list of configs another length, or a value another type.
+    """
+    if _is_config(old) and type(old) is type(new):
+        parts = [(f.name, getattr(old, f.name), getattr(new, f.name)) for f in fields(old)]
+    elif isinstance(old, tuple) and _holds_configs(old) and len(old) == len(new):
+        parts = [(str(place), *pair) for place, pair in enumerate(zip(old, new, strict=True))]
+    else:
+        return [] if old == new else [f"{path}={_text(new)}"]
+    above = f"{path}." if path else ""
+    return [edit for key, a, b in parts for edit in differences(a, b, above + key)]
+
+
 def as_plain(config: Any) -> dict[str, Any]:
     """A configuration as nested dictionaries and lists, ready for YAML."""
-    return _plain(asdict(config))
+    return _plain(config)
 
 
 def from_plain(template: Any, plain: Any) -> Any:
@@ -64,7 +79,15 @@ def _default(field: Field, template: Any) -> Any:
     return getattr(template, field.name)
 
 
+def _text(value: Any) -> str:
+    text = yaml.safe_dump(_plain(value), default_flow_style=True, sort_keys=False, width=math.inf)
+    # YAML marks the end of what is neither list nor mapping.
+    return text.removesuffix("...\n").strip()
+
+
 def _plain(value: Any) -> Any:
+    if _is_config(value):
+        value = asdict(value)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -84,7 +107,20 @@ def _set(node: Any, keys: list[str], value: Any, path: str) -> Any:
         raise ConfigurationError(
             f"{path}: no setting {key!r}; valid: {', '.join(names) or 'none'}"
         )
-    return replace(node, **{key: _set(getattr(node, key), rest, value, path)})
+    edited = _set(getattr(node, key), rest, value, path)
+    _check_length(node, key, edited, path)
+    return replace(node, **{key: edited})
+
+
+def _check_length(node: Any, key: str, edited: Any, path: str) -> None:
+    """Refuse another length where the annotation fixes it, as that of a pair of bounds."""
+    hint = get_type_hints(type(node))[key]
+    parts = get_args(hint)
+    if get_origin(hint) is tuple and ... not in parts and len(edited) != len(parts):
+        raise ConfigurationError(
+            f"{path}: {list(edited)} given, expected {len(parts)} entries like"
+            f" {list(getattr(node, key))}"
+        )
 
 
 def _index(node: tuple, key: str, path: str) -> int:

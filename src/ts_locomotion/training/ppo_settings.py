@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ts_locomotion.errors import ConfigurationError
+
 
 @dataclass(frozen=True)
 class ActionNoise:
@@ -29,3 +31,18 @@ class PPO:
     critic_learning_rate: float = 1e-3
     max_grad_norm: float = 1.0
     desired_kl: float = 0.012
+
+
+def check_batches(algorithm: PPO, samples: int) -> None:
+    """Raises ConfigurationError where an iteration has less samples than mini-batches."""
+    if algorithm.num_mini_batches > samples:
+        raise ConfigurationError(
+            f"algorithm.num_mini_batches: {algorithm.num_mini_batches} given, at most {samples}, "
+            "the samples of an iteration"
+        )
+
+
+def check_share(share: float, path: str) -> None:
+    """Raises ConfigurationError for a share that leaves nothing to the rest."""
+    if not 0.0 <= share < 1.0:
+        raise ConfigurationError(f"{path}: {share} given, expected at least 0 and below 1")

@@ -54,7 +54,7 @@ class Progress:
             f"{self._name} {bar(self._done / self._total)} {self._done}/{self._total} "
             f"left {left / 60:.1f} min | "
             f"{notes['speed/two_cores_mean']:.0f} steps/s on two cores "
-            f"({notes['speed/wall']:.0f} now) | reward {notes['walk/reward']:.4f} "
+            f"({notes['speed/two_cores']:.0f} now) | reward {notes['walk/reward']:.4f} "
             f"error x {notes['walk/error_x']:.2f} turn {notes['walk/error_turn']:.2f} "
             f"std {notes['policy/std']:.2f} {levels}"
         )

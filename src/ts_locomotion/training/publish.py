@@ -10,8 +10,9 @@ from ts_locomotion import bundle
 from ts_locomotion.bundle import Bundle
 from ts_locomotion.training import belief_evaluate, run
 from ts_locomotion.training.belief_evaluate import REGIMES, SeeingCell
+from ts_locomotion.training.cell_file import write
 from ts_locomotion.training.course import Cell, Trial
-from ts_locomotion.training.evaluate import TRIALS, evaluate, summary, table, write
+from ts_locomotion.training.evaluate import TRIALS, evaluate, summary, table
 from ts_locomotion.training.export import export
 from ts_locomotion.training.walkers import BundleWalker
 

@@ -1,9 +1,10 @@
 """The folder of a training run: its record, its checkpoint, and the actor they hold."""
 
 import platform
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,8 +25,8 @@ from ts_locomotion.training.cts import ConcurrentPPO, stratified
 from ts_locomotion.training.history_encoders import HistoryEncoder, Sizes
 from ts_locomotion.training.mirror import Mirror, reflection
 from ts_locomotion.training.networks import SightSizes, TeacherStudentActor
-from ts_locomotion.training.overrides import as_plain, from_plain
-from ts_locomotion.training.ppo_settings import ActionNoise
+from ts_locomotion.training.overrides import as_plain, differences, from_plain
+from ts_locomotion.training.ppo_settings import ActionNoise, check_batches
 from ts_locomotion.training.tasks import AnyTask, Concurrent, Networks, Task, world
 from ts_locomotion.training.teacher_student import TeacherStudentPPO, interleaved
 
@@ -37,14 +38,17 @@ PACKAGES = ("torch", "rsl-rl-lib", "mujoco", "numpy")
 
 
 def write_record(folder: Path, task: AnyTask, edits: Sequence[str], seed: int) -> None:
-    """Note what is trained, from what, with what."""
+    """Note what is trained, from what, with what: commit and versions of when it began."""
+    begun = (folder / CHECKPOINT).exists() and (folder / RECORD).exists()
+    before = read_record(folder) if begun else {}
+    told = {"name": task.name, "edits": list(edits), "seed": seed}
+    if begun and told.items() <= before.items() and task_of(before) == task:
+        return
     record = {
-        "name": task.name,
-        "edits": list(edits),
-        "seed": seed,
-        "command": _command(task, edits, seed),
-        "commit": _commit(),
-        "versions": _versions(),
+        **told,
+        "command": _command(task, seed),
+        "commit": before.get("commit") or _commit(),
+        "versions": before.get("versions") or _versions(),
         "task": as_plain(task),
     }
     checkpoint.write_text(folder / RECORD, yaml.safe_dump(record, sort_keys=False))
@@ -131,12 +135,16 @@ def distribution_settings(noise: ActionNoise) -> dict[str, Any]:
 
 def _algorithm_settings(task: Task) -> dict[str, Any]:
     values, config = asdict(task.algorithm), task.environment
-    share = values.pop("student_share")
+    share, count = values.pop("student_share"), config.environments
     if isinstance(task.algorithm, Concurrent):
-        ground = curriculum.interleave(config.grounds, config.environments)
-        return {"class_name": ConcurrentPPO, "students": stratified(share, ground), **values}
-    students = interleaved(share, config.environments)
-    return {"class_name": TeacherStudentPPO, "students": students, **values}
+        ground = curriculum.interleave(config.grounds, count)
+        kind, students = ConcurrentPPO, stratified(share, ground)
+        learned = min(len(students), count - len(students))
+    else:
+        kind, students = TeacherStudentPPO, interleaved(share, count)
+        learned = count - len(students)
+    check_batches(task.algorithm, learned * task.steps_per_iteration)
+    return {"class_name": kind, "students": students, **values}
 
 
 def _actor_settings(task: Task) -> dict[str, Any]:
@@ -183,9 +191,11 @@ def blank_actor(task: Task) -> TeacherStudentActor:
     )
 
 
-def _command(task: AnyTask, edits: Sequence[str], seed: int) -> str:
-    words = ["ts-train", task.name, f"--seed {seed}", f"--steps {task.steps}"]
-    return " ".join(words + [f"--set {edit}" for edit in edits])
+def _command(task: AnyTask, seed: int) -> str:
+    """What trains this task, however it came to differ from the one of its name."""
+    named = replace(tasks.make(task.name), steps=task.steps, purpose=task.purpose)
+    edits = [f"--set {shlex.quote(edit)}" for edit in differences(named, task)]
+    return " ".join(["ts-train", task.name, f"--seed {seed}", f"--steps {task.steps}", *edits])
 
 
 def _versions() -> dict[str, str]:
@@ -199,9 +209,11 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """The commit of the working tree, marked when it has been edited."""
+    """The commit of this package's working tree, marked when it has been edited."""
+    here = Path(__file__).resolve().parent
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        told = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return told.stdout.strip()

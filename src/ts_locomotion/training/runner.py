@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ import torch
 from rsl_rl.runners import OnPolicyRunner
 from torch.utils.tensorboard import SummaryWriter
 
+from ts_locomotion.errors import TrainingDiverged
 from ts_locomotion.simulation.clock import CpuTime
 from ts_locomotion.training import checkpoint, run
 from ts_locomotion.training.mirrored_ppo import MirroredPPO
@@ -60,7 +62,8 @@ class Runner(OnPolicyRunner):
     def learn(self, num_learning_iterations: int, init_at_random_ep_len: bool = False) -> None:
         """Train until `num_learning_iterations` more updates are done."""
         progress = Progress(self.task.name, self.steps_of_iteration, num_learning_iterations)
-        curves = SummaryWriter(str(self.folder), purge_step=self.steps_done)
+        # What comes after the checkpoint is trained again; the point at it stays.
+        curves = SummaryWriter(str(self.folder), purge_step=self.steps_done + 1)
         last = self.current_learning_iteration + num_learning_iterations
         self.alg.train_mode()
         obs = self.env.get_observations()
@@ -79,6 +82,7 @@ class Runner(OnPolicyRunner):
             for name, value in notes.items():
                 curves.add_scalar(name, value, self.steps_done)
             progress.show(notes)
+            self._check_finite(notes)
             if self.current_learning_iteration % self.task.save_interval == 0:
                 self.save(str(self.folder / run.CHECKPOINT))
         self.save(str(self.folder / run.CHECKPOINT))
@@ -123,6 +127,21 @@ class Runner(OnPolicyRunner):
             self.alg.compute_returns(obs)
         notes = {name: value / self.task.steps_per_iteration for name, value in sums.items()}
         return obs, notes
+
+    def _check_finite(self, notes: dict[str, float]) -> None:
+        """Refuse what a good checkpoint must not be overwritten with."""
+        learned = {n: v for n, v in notes.items() if n.startswith("loss/") or n == "policy/std"}
+        groups = self.alg.optimizer.param_groups
+        weights = [weight.detach().sum() for group in groups for weight in group["params"]]
+        learned["sum of the weights"] = torch.stack(weights).sum().item()
+        for name, value in learned.items():
+            if not math.isfinite(value):
+                raise TrainingDiverged(
+                    f"{self.task.name} has diverged: {name} is {value} after {self.steps_done} "
+                    f"steps, expected a finite number. What was saved before in {self.folder} is "
+                    "kept, but from there the same command diverges again: --set smaller "
+                    "learning rates, with --fresh or another --out"
+                )
 
     def _spent(self) -> CpuTime:
         return self.env.environment.clock.read()._replace(beside=self.alg.cores.saved)

@@ -16,7 +16,7 @@ from ts_locomotion.training.belief_tasks import (
     go2_belief_blind,
     go2_belief_phase,
 )
-from ts_locomotion.training.ppo_settings import PPO, ActionNoise
+from ts_locomotion.training.ppo_settings import PPO, ActionNoise, check_share
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ class Algorithm(PPO):
     student_share: float = 0.125
     """Environments in which the student acts, for its own regression."""
 
+    def __post_init__(self) -> None:
+        check_share(self.student_share, "algorithm.student_share")
+
 
 @dataclass(frozen=True)
 class Concurrent(Algorithm):
@@ -84,6 +87,9 @@ class Settling:
     """Of randomization.Domain, reached half-way as well [m/s]."""
     learning_rate: float = 2e-5
     """Highest rate of the policy at the end."""
+
+    def __post_init__(self) -> None:
+        check_share(self.begins, "settling.begins")
 
 
 @dataclass(frozen=True)

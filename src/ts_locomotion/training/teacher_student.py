@@ -79,6 +79,14 @@ class TeacherStudentPPO(MirroredPPO):
         super().process_env_step(obs, rewards, dones, extras)
         self.recollection.forget(dones)
 
+    def compute_returns(self, obs: TensorDict) -> None:
+        """Returns of all, advantages with mean 0 and deviation 1 in each group that is judged."""
+        super().compute_returns(obs)
+        stored = self.storage.advantages  # (T, B, 1)
+        for group in self._judged():
+            advantages = stored[:, group]
+            stored[:, group] = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+
     def policy_parameters(self) -> Iterable[nn.Parameter]:
         """Parameters of the actor that reinforcement learning trains."""
         return self.student.policy_parameters()
@@ -95,6 +103,10 @@ class TeacherStudentPPO(MirroredPPO):
         self.encoder_optimizer.load_state_dict(loaded_dict["encoder_optimizer_state_dict"])
         self.recollection.restore(loaded_dict.get("recollection", {}))
         return super().load(loaded_dict, load_cfg, strict)
+
+    def _judged(self) -> tuple[Tensor, ...]:
+        """Masks (B,) of the environments that are judged among themselves: teachers alone."""
+        return (~self.guided[:, 0],)
 
     def _remembered(self) -> Tensor:
         """Robots whose past the history encoder learns from."""

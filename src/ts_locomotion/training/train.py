@@ -97,6 +97,7 @@ def teach(task: BeliefTask, seed: int, folder: Path) -> Runner:
     student = belief_student.build(task, seed, folder, place)
     if (place / run.CHECKPOINT).exists():
         _continue(student, place)
+    _check_room(student, place)
     steps_left = max(0, task.student.steps - student.steps_done)
     student.learn(-(-steps_left // student.steps_of_iteration))
     return student
