@@ -15,10 +15,10 @@ from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.training import ablation, ablation_curves, ablation_table, run, tasks
 from ts_locomotion.training.ablation import compare
-from ts_locomotion.training.ablation_blind import Blind, encoder
+from ts_locomotion.training.ablation_blind import Blind, encoder, walking
 from ts_locomotion.training.ablation_plan import Plan, Variant
 from ts_locomotion.training.ablation_table import Result, estimate, summarize
-from ts_locomotion.training.course import Trial
+from ts_locomotion.training.course import Cell, Trial
 from ts_locomotion.training.learning_curves import Curves
 from ts_locomotion.training.tasks import Task
 
@@ -66,6 +66,26 @@ def test_every_cell_leaves_a_bundle_and_its_measures(folder):
     assert 0.0 <= row["success, rough"]["mean"] <= 1.0
     assert "CPU minutes to walk" not in row
     assert told["about"]["steps"] == 48
+
+
+def test_tracking_is_told_of_level_ground_alone_where_no_robot_is_stuck():
+    def cell(trial: str, terrain: str, *errors: float) -> Cell:
+        about = ("policy", trial, terrain, 0.0, "blind", 9, (0, 8))
+        return Cell(*about, 0.5, (0.2, 0.8), 1.0, *errors, torque=5.0, jerk=0.1)
+
+    told = walking(
+        [
+            cell("stand", "flat", 0.1, 0.2, 0.3),
+            cell("flat", "flat", 0.3, 0.4, 0.5),
+            cell("fallen", "flat", *[float("nan")] * 3),
+            cell("stairs", "stairs_up", 0.8, 0.9, 1.0),
+        ]
+    )
+    assert told["error of v_x, level ground [m/s]"] == pytest.approx(0.2)
+    assert told["error of v_y, level ground [m/s]"] == pytest.approx(0.3)
+    assert told["error of turning, level ground [rad/s]"] == pytest.approx(0.4)
+    assert told["error of v_x, all trials [m/s]"] == pytest.approx(0.4)
+    assert told["success, stairs"] == 0.5
 
 
 def test_the_page_and_the_picture_show_every_variant(tmp_path, trained):

@@ -65,27 +65,74 @@ def test_the_examples_of_the_original_run_with_our_import(example, run):
     run(example.replace(ORIGINAL, OURS))
 
 
-CALLS = """
-from ts_locomotion.training.anymal import Anymal, PPO
+CALLS = {
+    "teacher": """
+import torch
+from ts_locomotion.training.anymal import Teacher
+
+teacher = Teacher(num_actions=7, num_legs=4, extero_dim=12, proprio_dim=31, privileged_dim=9)
+senses = torch.rand(1, 31), torch.rand(1, 4, 12), torch.rand(1, 9)
+logits, values = teacher(*senses, return_values=True)
+assert logits.shape == (1, 7) and values.shape == (1,)
+""",
+    "student": """
+import torch
+from ts_locomotion.training.anymal import Student
+
+sizes = dict(num_legs=4, extero_dim=12, proprio_dim=31)
+student = Student(num_actions=7, **sizes, gru_num_layers=2, gru_hidden_size=16)
+for batch in (1, 2, 3):
+    proprio, extero = torch.rand(batch, 31), torch.rand(batch, 4, 12)
+    logits, hiddens = student(proprio, extero)
+    logits, hiddens = student(proprio, extero, hiddens)
+    logits, hiddens = student(proprio, extero, hiddens)
+    assert logits.shape == (batch, 7) and hiddens.shape == (batch, 2, 16)
+""",
+    "both": """
+import torch
+from ts_locomotion.training.anymal import Anymal
+
+sizes = dict(num_legs=4, extero_dim=12, proprio_dim=31, privileged_dim=9)
+anymal = Anymal(num_actions=7, **sizes, recon_loss_weight=0.25)
+proprio, extero, privileged = torch.rand(1, 31), torch.rand(1, 4, 12), torch.rand(1, 9)
+assert anymal.forward_teacher(proprio, extero, privileged).shape == (1, 7)
+anymal.init_student_with_teacher()
+loss, hiddens = anymal(proprio, extero, privileged)
+loss.backward()
+anymal.eval()
+dist, hiddens = anymal.forward_student(proprio, extero, return_action_categorical_dist=True)
+assert dist.sample().shape == (1,)
+""",
+    "teacher's training": """
+import torch
+from ts_locomotion.training.anymal import PPO, Anymal
+from ts_locomotion.training.anymal.ppo import MockEnv
+
+sizes = dict(extero_dim=12, proprio_dim=31, privileged_dim=9)
+anymal = Anymal(num_actions=7, num_legs=4, recon_loss_weight=0.25, **sizes)
+clips = dict(eps_clip=0.1, value_clip=0.3, beta_s=0.02)
+steps = dict(max_timesteps=900, update_timesteps=300)
+ppo = PPO(env=MockEnv(**sizes), anymal=anymal, epochs=3, lr=1e-4, **clips, **steps)
+ppo()
+ppo()
+torch.save(anymal.state_dict(), "./taught.pt")
+Anymal(num_actions=7, num_legs=4, **sizes).load_state_dict(torch.load("./taught.pt"))
+""",
+    "student's training": """
+from ts_locomotion.training.anymal import Anymal
 from ts_locomotion.training.anymal.ppo import MockEnv
 from ts_locomotion.training.anymal.trainer import StudentTrainer
 
-sizes = dict(proprio_dim = 133, extero_dim = 52, privileged_dim = 50)
-anymal = Anymal(num_actions = 10, num_legs = 4, recon_loss_weight = 0.5, **sizes)
-env = MockEnv(**sizes)
-ppo = PPO(
-    env = env, anymal = anymal, epochs = 10, lr = 3e-4, eps_clip = 0.2, beta_s = 0.01,
-    value_clip = 0.4, max_timesteps = 10000, update_timesteps = 5000,
-)
-ppo()
-StudentTrainer(anymal = anymal, env = env)()
-anymal.eval()
-proprio, extero, _ = (part[None] for part in env.reset())
-dist, hiddens = anymal.forward_student(proprio, extero, return_action_categorical_dist = True)
-assert dist.sample().shape == (1,)
-assert hiddens.shape == (1, 2, 50)
-"""
+sizes = dict(extero_dim=12, proprio_dim=31, privileged_dim=9)
+anymal = Anymal(num_actions=7, num_legs=4, recon_loss_weight=0.25, **sizes)
+trainer = StudentTrainer(anymal=anymal, env=MockEnv(**sizes))
+trainer()
+trainer()
+""",
+}
+"""What the README of the original calls, one by one, in sizes and words of ours."""
 
 
-def test_the_calls_of_the_original_are_understood_where_it_is_not_installed(run):
-    run(CALLS)
+@pytest.mark.parametrize("called", CALLS)
+def test_the_calls_of_the_original_are_understood_where_it_is_not_installed(called, run):
+    run(CALLS[called])

@@ -56,17 +56,22 @@ def test_student_reconstructs_what_its_teacher_is_told():
     assert extero.shape == (3, 4, 52)
 
 
-def test_hiddens_of_as_many_rows_as_layers_are_refused_until_the_layout_is_said():
-    states, hiddens = senses(2), torch.randn(2, 2, 50)
-    with pytest.raises(InvalidInput, match="say which by hiddens_layout"):
-        Student(10)(*states[:2], hiddens)
-    torch.manual_seed(0)
-    first = Student(10, hiddens_layout="batch_first")
-    torch.manual_seed(0)
-    layers = Student(10, hiddens_layout="layers_first")
-    answer, _ = first(*states[:2], hiddens)
-    assert torch.equal(answer, layers(*states[:2], hiddens.transpose(0, 1))[0])
-    assert not torch.equal(answer, layers(*states[:2], hiddens)[0])
+def test_hiddens_of_as_many_rows_as_layers_are_as_the_student_returns_them_unless_said():
+    student, states, hiddens = Student(10), senses(2), torch.randn(2, 2, 50)
+    answer, _ = student(*states[:2], hiddens)
+    alone, _ = student(*(part[:1] for part in states[:2]), hiddens[:1])
+    assert torch.allclose(answer[:1], alone, atol=1e-6)
+    student.hiddens_layout = "layers_first"
+    assert torch.equal(answer, student(*states[:2], hiddens.transpose(0, 1))[0])
+    assert not torch.equal(answer, student(*states[:2], hiddens)[0])
+
+
+def test_both_together_take_back_the_hiddens_of_as_many_rows_as_layers():
+    anymal, states = Anymal(10), senses(2)
+    _, hiddens = anymal(*states)
+    loss, hiddens = anymal(*states, hiddens=hiddens)
+    assert loss.ndim == 0
+    assert hiddens.shape == (2, 2, 50)
 
 
 @pytest.mark.parametrize("shape", [(3, 2, 49), (2, 50), (1, 2, 50), (3, 3, 50)])
@@ -133,7 +138,7 @@ def test_a_sequence_with_resets_equals_its_steps():
 
 
 def test_statistics_are_those_of_all_samples_however_they_come():
-    samples, stats = 3.0 + 2.0 * torch.randn(200, 2, 3), RunningStats((2, 3))
+    samples, stats = 3.0 + 2.0 * torch.randn(200, 2, 3), RunningStats((2, 3), beta=1.0)
     for piece in (samples[0], samples[1:40], samples[40:41], samples[41:]):
         stats.push(piece)
     assert torch.allclose(stats.mean(), samples.mean(0), atol=1e-5)
@@ -143,13 +148,22 @@ def test_statistics_are_those_of_all_samples_however_they_come():
     assert torch.equal(stats.mean(), torch.zeros(2, 3))
 
 
-def test_statistics_with_a_short_memory_follow_a_change():
-    forgetful, stats = RunningStats(1, beta=0.9), RunningStats(1)
+def test_statistics_forget_as_the_originals_do_unless_told_otherwise():
+    forgetful, usual, lasting = RunningStats(1, beta=0.9), RunningStats(1), RunningStats(1, 1.0)
     for value in [0.0] * 100 + [1.0] * 100:
-        forgetful.push(torch.tensor([value]))
-        stats.push(torch.tensor([value]))
+        for stats in (forgetful, usual, lasting):
+            stats.push(torch.tensor([value]))
     assert float(forgetful.mean()) == pytest.approx(1.0, abs=1e-3)
-    assert float(stats.mean()) == pytest.approx(0.5)
+    assert float(usual.mean()) == pytest.approx(1.0 - 0.99**100)
+    assert float(lasting.mean()) == pytest.approx(0.5)
+
+
+def test_the_statistics_of_the_networks_forget_nothing():
+    anymal = anymal_tasks.anymal()
+    for value in [0.0] * 100 + [1.0] * 100:
+        anymal.push(States(*(torch.full_like(part, value) for part in small(1))))
+    for stats in (anymal.running_proprio, anymal.running_extero, anymal.running_privileged):
+        assert torch.allclose(stats.mean(), torch.tensor(0.5))
 
 
 def test_statistics_are_saved_with_the_networks_and_used_by_both():

@@ -11,6 +11,7 @@ from ts_locomotion.simulation.height_noise import Regime
 from ts_locomotion.training.anymal import PPO, HeightNoise, MockEnv, NoiseSchedule, StudentTrainer
 from ts_locomotion.training.anymal.advantage import calc_generalized_advantage_estimate
 from ts_locomotion.training.anymal.environments import Robots
+from ts_locomotion.training.anymal.ppo import clipped_value_loss
 
 SHORT = (3, 3)
 SIZES = anymal_tasks.SIZES
@@ -27,6 +28,15 @@ def test_advantages_add_up_what_follows_until_the_episode_ends():
     deltas = 1.0 + 0.9 * 0.25 - 0.5, 2.0 - 0.25, 3.0 + 0.9 * 4.0 - 1.0
     expected = deltas[0] + 0.72 * deltas[1], deltas[1], deltas[2]
     assert torch.allclose(found, torch.tensor(expected) + values[:-1])
+
+
+def test_functions_take_the_originals_arguments():
+    rewards, values, masks = torch.randn(5), torch.randn(6), torch.ones(5)
+    found = calc_generalized_advantage_estimate(rewards, values, masks, use_accelerated=False)
+    assert torch.equal(found, calc_generalized_advantage_estimate(rewards, values, masks))
+    told = {"rewards": torch.tensor([2.0]), "old_values": torch.tensor([0.0])}
+    assert float(clipped_value_loss(values=torch.tensor([1.0]), **told, clip=0.5)) == 1.5**2
+    assert len(MockEnv(**SIZES).step(action=torch.tensor(1))) == 4
 
 
 @pytest.mark.parametrize("robots", [None, 4])
@@ -212,3 +222,6 @@ def test_settings_and_environments_that_make_no_sense_are_refused():
         PPO(env=MockEnv(**SIZES), anymal=anymal, epochs=0)
     with pytest.raises(ConfigurationError, match="minibatch_size: 0 given"):
         StudentTrainer(env=MockEnv(**SIZES), anymal=anymal, minibatch_size=0)
+    for steps in (0, -1):
+        with pytest.raises(ConfigurationError, match=f"truncate_tpbtt: {steps} given, at least 1"):
+            StudentTrainer(env=MockEnv(**SIZES), anymal=anymal, truncate_tpbtt=steps)

@@ -49,6 +49,7 @@ def test_the_raw_physics_moves_the_same_robots_alike():
 
 
 def test_all_of_it_is_measured_and_written(tmp_path, capsys):
+    held_here = np.ones(100_000_000)
     words = ["--tasks", "go2_ts_tiny", "go2_belief_tiny", "--scaled", "go2_ts_tiny"]
     words += ["--counts", "8", "256", "--iterations", "1", "--output", str(tmp_path)]
     assert bench.main(words) == 0
@@ -62,6 +63,8 @@ def test_all_of_it_is_measured_and_written(tmp_path, capsys):
         assert 1e6 / sum(part["value"] for part in parts) == pytest.approx(rates[-1])
     assert entries["go2_ts_tiny x 256, with learning"]["n"] == 256 * 6
     assert entries["go2_ts_tiny x 256, cost per step over that of x 256"]["value"] == 1.0
+    memory = [1e6 * told["value"] for name, told in entries.items() if name.endswith("memory")]
+    assert 0.0 < max(memory) < held_here.nbytes
     assert (tmp_path / "train.png").stat().st_size > 10_000
     told = capsys.readouterr().out
     assert "raw rollout" in told and told.count("go2_ts_tiny  ") == 3

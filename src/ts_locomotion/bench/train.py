@@ -5,11 +5,12 @@ time on the busier of two cores, so that other work on this machine does not cou
 """
 
 import argparse
-import gc
 import json
+import multiprocessing
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -31,15 +32,14 @@ BASE = 256
 def main(arguments: list[str] | None = None) -> int:
     """Command line; see `ts-bench-train --help`."""
     options = _parser().parse_args(arguments)
-    prepare(options.seed)
     whole: list[Row] = []
     scaling: list[Row] = []
     try:
         print(HEAD)
         for name in options.tasks:
-            whole += _shown(_task_rows(tasks.make(name), options))
+            whole += _alone(tasks.make(name), options)
         for count in options.counts:
-            scaling += _shown(_scaled_row(count, options))
+            scaling += _alone(_scaled(count, options), options, stages=1)
         tell(whole, scaling, options.output)
     except (LocomotionError, OSError) as error:
         print(f"ts-bench-train: {error}", file=sys.stderr)
@@ -95,21 +95,29 @@ def line(row: Row) -> str:
     )
 
 
-def _shown(rows: Iterator[Row]) -> Iterator[Row]:
+def _alone(
+    task: tasks.AnyTask, options: argparse.Namespace, stages: int | None = None
+) -> list[Row]:
+    """The rows of a training, in a process of its own: one keeps the memory that others took."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        rows = process.submit(_rows, task, options, stages).result()
     for row in rows:
         print(line(row), flush=True)
-        yield row
+    return rows
 
 
-def _scaled_row(count: int, options: argparse.Namespace) -> Iterator[Row]:
+def _rows(task: tasks.AnyTask, options: argparse.Namespace, stages: int | None) -> list[Row]:
+    prepare(options.seed)
+    return list(islice(_stages(task, options), stages))
+
+
+def _scaled(count: int, options: argparse.Namespace) -> tasks.AnyTask:
     task = tasks.make(options.scaled)
-    many = replace(task, environment=replace(task.environment, environments=count))
-    return islice(_task_rows(many, options), 1)
+    return replace(task, environment=replace(task.environment, environments=count))
 
 
-def _task_rows(task: tasks.AnyTask, options: argparse.Namespace) -> Iterator[Row]:
+def _stages(task: tasks.AnyTask, options: argparse.Namespace) -> Iterator[Row]:
     """The training of a task, and its second stage if it has one."""
-    gc.collect()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         runner = build(task, options.seed, folder)

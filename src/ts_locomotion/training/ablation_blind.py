@@ -64,8 +64,7 @@ class Blind:
         cells = [cell for cell in judged if isinstance(cell, Cell)]
         curves = self.curves(place)
         return {
-            "velocity error [m/s]": mean([cell.error_x for cell in cells]),
-            **{f"success, {cell.trial}": cell.success for cell in cells},
+            **walking(cells),
             "encoder loss": curves.last("loss/encoder"),
             **spent(curves),
             "CPU minutes to walk": curves.spent_until(self.curve, WALKS),
@@ -74,3 +73,16 @@ class Blind:
     def curves(self, place: Path) -> Curves:
         """Of the one stage that there is."""
         return Curves(place)
+
+
+def walking(cells: Sequence[Cell]) -> dict[str, float]:
+    """Success by trial, and errors of robots that did not fall, which may be stuck."""
+    # Where nothing is in the way an error tells of tracking alone.
+    level = [cell for cell in cells if cell.terrain == "flat"]
+    return {
+        "error of v_x, level ground [m/s]": mean([cell.error_x for cell in level]),
+        "error of v_y, level ground [m/s]": mean([cell.error_y for cell in level]),
+        "error of turning, level ground [rad/s]": mean([cell.error_turn for cell in level]),
+        "error of v_x, all trials [m/s]": mean([cell.error_x for cell in cells]),
+        **{f"success, {cell.trial}": cell.success for cell in cells},
+    }

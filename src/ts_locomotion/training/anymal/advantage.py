@@ -6,12 +6,18 @@ from torch import Tensor
 
 
 def calc_generalized_advantage_estimate(
-    rewards: Tensor, values: Tensor, masks: Tensor, gamma: float = 0.99, lam: float = 0.95
+    rewards: Tensor,
+    values: Tensor,
+    masks: Tensor,
+    gamma: float = 0.99,
+    lam: float = 0.95,
+    use_accelerated: bool | None = None,
 ) -> Tensor:
     """Returns: advantages plus values. Shape (T, ...) (Schulman et al. 2016, arXiv 1506.02438).
 
     Rewards and masks (T, ...), values (T + 1, ...). A mask is 0 where an episode ended with the
-    step; what such a step leads to is worth nothing, unless its reward says otherwise.
+    step; what such a step leads to is worth nothing, unless its reward says otherwise. The
+    original chooses a kernel by `use_accelerated`; here is nothing to choose.
     """
     gates = gamma * masks
     delta = (rewards + gates * values[1:] - values[:-1]).numpy(force=True)
@@ -29,10 +35,13 @@ def normalize(t: Tensor, eps: float = 1e-5) -> Tensor:
     return (t - t.mean()) / (t.std(correction=0) + eps)
 
 
-def clipped_value_loss(values: Tensor, returns: Tensor, old_values: Tensor, clip: float) -> Tensor:
-    """Squared error, the larger one of the value and of the value kept near the old one."""
+def clipped_value_loss(values: Tensor, rewards: Tensor, old_values: Tensor, clip: float) -> Tensor:
+    """Squared error, the larger one of the value and of the value kept near the old one.
+
+    `rewards` is the original's name for what the values should be: returns.
+    """
     near = old_values + (values - old_values).clamp(-clip, clip)
-    return torch.max((near - returns).square(), (values - returns).square()).mean()
+    return torch.max((near - rewards).square(), (values - rewards).square()).mean()
 
 
 def clipped_surrogate(log_probs: Tensor, old: Tensor, advantages: Tensor, clip: float) -> Tensor:

@@ -64,7 +64,7 @@ class MockEnv:
         """The states at the beginning."""
         return self.rand_state()
 
-    def step(self, _action: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor, Tensor, None]:
+    def step(self, action: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor, Tensor, None]:
         """States, reward, done, nothing."""
         lead = self._lead or (1,)
         return self.rand_state(), torch.randn(lead), torch.zeros(lead, dtype=torch.bool), None

@@ -7,8 +7,10 @@ from torch import Tensor, nn
 class RunningStats(nn.Module):
     """Statistics of everything pushed; before the first push, mean 0 and variance 1."""
 
-    def __init__(self, shape: int | tuple[int, ...], beta: float = 1.0, eps: float = 1e-5) -> None:
-        """With `beta` below 1 older samples are forgotten by that factor per sample."""
+    def __init__(
+        self, shape: int | tuple[int, ...], beta: float = 0.99, eps: float = 1e-5
+    ) -> None:
+        """Older samples are forgotten by the factor `beta` per sample; at 1 none is."""
         super().__init__()
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
         self.beta, self.eps = beta, eps

@@ -19,8 +19,8 @@ def check(name: str, tensor: Tensor, *sizes: int) -> None:
 def batch_first(hiddens: Tensor, batch: int, layers: int, size: int, layout: str | None) -> Tensor:
     """Hidden states as (batch, layers, size), from that or from (layers, batch, size).
 
-    Without a layout the shape tells which of both was given. Where it cannot, because there are as
-    many rows as layers, and where it fits neither, the hidden states are refused.
+    Without a layout the shape tells which of both was given; where it cannot, because there are as
+    many rows as layers, they are what the student returns: batch first. Other shapes are refused.
     """
     if layout not in (None, *LAYOUTS):
         raise ConfigurationError(f"hiddens_layout: {layout!r} given, valid: {LAYOUTS} or None")
@@ -34,11 +34,5 @@ def batch_first(hiddens: Tensor, batch: int, layers: int, size: int, layout: str
             f"hiddens: shape {tuple(hiddens.shape)} given, (batch, layers, size) = "
             f"{(batch, layers, size)} or (layers, batch, size) = {(layers, batch, size)} wanted"
             + (f", and {layout} demanded" if layout else "")
-        )
-    if len(found) == 2 and layers > 1:
-        raise InvalidInput(
-            f"hiddens: shape {tuple(hiddens.shape)} may be (batch, layers, size) or (layers, "
-            f"batch, size): say which by hiddens_layout, one of {LAYOUTS}; what the student "
-            "returns is batch_first"
         )
     return hiddens if "batch_first" in found else hiddens.transpose(0, 1)

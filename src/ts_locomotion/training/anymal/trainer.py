@@ -55,7 +55,8 @@ class StudentTrainer(nn.Module):
         updates as the schedule says.
         """
         super().__init__()
-        for name in ("epochs", "max_timesteps", "update_timesteps", "minibatch_size"):
+        counts = ("epochs", "max_timesteps", "update_timesteps", "minibatch_size")
+        for name in (*counts, "truncate_tpbtt"):
             if (value := locals()[name]) < 1:
                 raise ConfigurationError(f"{name}: {value} given, at least 1 wanted")
         self.anymal, self.epochs, self.max_grad_norm = anymal, epochs, max_grad_norm

@@ -85,9 +85,11 @@ class Anymal(nn.Module):
             latent_privileged_dim=latent_privileged_dim,
             privileged_encoder_hidden=teacher_privileged_encoder_hidden,
         )
-        self.running_proprio = RunningStats(proprio_dim)
-        self.running_extero = RunningStats((num_legs, extero_dim))
-        self.running_privileged = RunningStats(privileged_dim)
+        # Nothing is forgotten: they are frozen for the student, and the last hundred samples, two
+        # steps of 64 robots, are not what it will meet.
+        self.running_proprio = RunningStats(proprio_dim, beta=1.0)
+        self.running_extero = RunningStats((num_legs, extero_dim), beta=1.0)
+        self.running_privileged = RunningStats(privileged_dim, beta=1.0)
 
     def get_observation_running_stats(self) -> tuple[RunningStats, RunningStats]:
         """Those of proprioception and exteroception, which this module uses and saves."""
