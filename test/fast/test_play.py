@@ -247,7 +247,7 @@ def test_an_ffmpeg_that_fails_is_quoted(recording, monkeypatch, tmp_path):
         (["nobody"], "no model bundle 'nobody'"),
         (["--terrain", "moon"], "unknown terrain 'moon'; valid: flat"),
         (["--terrain", "course", "--height", "0.1"], "heights of its own"),
-        (["--terrain", "stairs_up", "--height", "7"], "size 7.0 m not in"),
+        (["--terrain", "stairs_up", "--height", "7"], "step height 7.0 m not in"),
         (["--command", "5", "0", "0"], r"tiny_seeing knows \[-0.5"),
         (["--command", "nan", "0", "0"], "tiny_seeing knows"),
         (["--duration", "-1"], "expected above 0"),
