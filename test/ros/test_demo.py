@@ -14,6 +14,12 @@ import psutil
 import pytest
 from probe import free_domains
 
+from ts_locomotion.demo.course import Outcome
+from ts_locomotion.training import tasks
+from ts_locomotion.training.export import export
+from ts_locomotion.training.overrides import override
+from ts_locomotion.training.train import train
+
 (DOMAIN,) = free_domains(1)
 PATIENCE = 600.0
 STARTER = "from ts_locomotion.demo.main import main; main()"
@@ -40,7 +46,9 @@ def demo(output: Path, *words: str) -> subprocess.CompletedProcess[str]:
     try:
         told, complaint = running.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
-        running.kill()
+        # Not killed: it has to end its graph, which would meet that of the next test.
+        running.send_signal(signal.SIGINT)
+        running.communicate()
         raise
     return subprocess.CompletedProcess(words, running.returncode, told, complaint)
 
@@ -75,6 +83,33 @@ def test_two_runs_in_lockstep_with_one_seed_are_the_same_run(
     assert first["missed_ticks"] == 0
     assert first["seed"] == 5
     assert set(first["cpu_percent"]) >= {"simulator", "go2_bridge", "belief", "policy"}
+
+
+# One of each kind of memory (window, GRU, belief) and of eyes (none, open, gated), as a graph is
+# slow to start; the bundles of a TCN remember as those of an MLP do.
+@pytest.mark.parametrize(
+    ("name", "edits", "sees"),
+    [
+        ("go2_ts_tiny", [], False),
+        ("go2_cts_tiny", ["networks.encoder=gru"], False),
+        ("go2_ts_sighted_tiny", [], True),
+        ("go2_belief_blind_tiny", [], False),
+        ("go2_belief_phase_tiny", [], True),
+    ],
+)
+def test_what_a_training_wrote_comes_up_and_answers_every_tick(
+    name: str, edits: list[str], sees: bool, tmp_path: Path
+):
+    train(override(tasks.make(name), edits), edits, 0, tmp_path / "run")
+    export(tmp_path / "run", tmp_path / "bundle")
+    words = ("--policy", str(tmp_path / "bundle"), "--terrain", "flat", "--duration", "1")
+    ended = demo(tmp_path / "out", *words, "--lockstep", "--no-film")
+    told = report(tmp_path / "out")
+    # After seconds of training it may fall.
+    assert told["outcome"] in (Outcome.FINISHED.value, Outcome.FELL.value, Outcome.FAULT.value)
+    assert ended.returncode == (0 if told["healthy"] and told["falls"] == 0 else 1)
+    assert told["control_ticks"] > 0 and told["missed_ticks"] == 0
+    assert (told["belief"] is not None) == sees
 
 
 def test_in_real_time_it_writes_report_plot_film_and_log(bundle: Path, tmp_path: Path):
