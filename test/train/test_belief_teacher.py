@@ -1,6 +1,5 @@
 """The belief teacher: what it is told, and one scan encoder for all feet."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -76,13 +75,6 @@ def test_normalisers_learn_from_what_was_walked():
     }
     teacher.train().update_normalization(obs)
     assert (teacher.scan_encoder.normalizer.mean > before).all()
-
-
-def test_robots_without_eyes_are_shown_nothing_and_walk_among_the_others():
-    config = replace(belief.task().environment, blind_every=4)
-    scans = SightedEnvironment(config, 0).observe()["scans"]
-    seen = np.abs(scans).sum(axis=1) > 0
-    assert np.flatnonzero(~seen).tolist() == [0, 4]
 
 
 def test_an_untrained_teacher_stands_rather_than_kicks(environment):

@@ -58,11 +58,9 @@ def test_a_teacher_that_only_settles_is_refused():
         override(tasks.make("go2_belief"), ["settling=1.0"])
 
 
-def test_a_count_that_may_be_none_stays_so():
-    task = tasks.make("go2_belief")
-    assert override(task, ["environment.blind_every=0"]) == task
-    with pytest.raises(ConfigurationError, match="at least 0"):
-        override(task, ["environment.blind_every=-1"])
+def test_a_noise_that_is_whole_before_it_grows_is_refused():
+    with pytest.raises(ConfigurationError, match=r"noise_from and noise_until: 0.3 and 0.3 given"):
+        override(tasks.make("go2_belief"), ["student.noise_from=0.3"])
 
 
 def test_an_unknown_task_lists_the_known_ones():

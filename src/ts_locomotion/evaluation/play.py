@@ -35,6 +35,7 @@ AFTERMATH = 1.0
 """How long a fallen robot is shown [s]."""
 LONGEST_RISE = 10.0
 """A robot that has not got up by then never will [s]."""
+BY_TOPIC = "driven by /cmd_vel the same is shown by: ts-bringup terrain:=stairs_up view:=true"
 LARGEST_LAG = 0.1
 """A machine further behind the clock does not catch up [s]."""
 
@@ -145,7 +146,9 @@ def _default_film(model: Bundle, options: argparse.Namespace) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("ts-play", description=__doc__, epilog=keyboard.HELP)
+    parser = argparse.ArgumentParser(
+        "ts-play", description=__doc__, epilog=f"{keyboard.HELP}; {BY_TOPIC}"
+    )
     parser.add_argument(
         "bundle", nargs="?", default=DEFAULT_BUNDLE, help="a folder, or a name below models/"
     )

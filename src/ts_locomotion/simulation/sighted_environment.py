@@ -65,8 +65,6 @@ class SightedConfig(EnvironmentConfig):
     wrenches: Wrenches = field(default_factory=Wrenches)
     height_noise: HeightNoiseConfig | None = None
     """None: no scans as a robot would see them, only true ones."""
-    blind_every: int = 0
-    """One robot in so many never sees: its scans are zero. 0: all of them see."""
 
 
 class SightedEnvironment(Environment):
@@ -80,8 +78,6 @@ class SightedEnvironment(Environment):
     def __init__(self, config: SightedConfig, seed: int) -> None:
         noise = config.height_noise
         self.noise = HeightNoise(noise, config.environments) if noise else None
-        every = config.blind_every
-        self._blind = np.arange(config.environments)[::every] if every else np.arange(0)
         super().__init__(config, seed)
 
     def observe(self) -> dict[str, Array]:
@@ -160,7 +156,6 @@ class SightedEnvironment(Environment):
         """Take the scans of this moment, true and as a robot would see them."""
         seen = view(self.physics, self.bank.heights)
         self.scans = seen.scans(NOWHERE, NOWHERE).reshape(self.count, -1)
-        self.scans[self._blind] = 0.0
         if self.noise:
             self.noise.look(seen, self.step_time, self.rng)
 

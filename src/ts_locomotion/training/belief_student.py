@@ -207,7 +207,7 @@ def build(task: BeliefTask, seed: int, teacher_folder: Path, folder: Path) -> St
     teacher, _ = belief_teacher.load(task, teacher_folder)
     told = checkpoint.load(teacher_folder / run.CHECKPOINT)
     noise = task.height_noise if task.exteroception else None
-    config = replace(task.environment, height_noise=noise, blind_every=0)
+    config = replace(task.environment, height_noise=noise)
     environment = SightedEnvironment(config, seed + 1)
     environment.level[:] = told["environment"]["arrays"]["level"][: environment.count].numpy()
     # A student that earned its levels would, blind so often, never walk the teacher's hardest.

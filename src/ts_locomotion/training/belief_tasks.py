@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from ts_locomotion.action import ActionForm
+from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.commands import CommandRanges
 from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.height_noise import HeightNoiseConfig
@@ -71,6 +72,13 @@ class Student:
     decodes_heights: bool = True
     decodes_privileged: bool = True
     """Whether heights and the privileged state are reconstructed at all."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.noise_from < self.noise_until <= 1.0:
+            raise ConfigurationError(
+                f"student.noise_from and noise_until: {self.noise_from} and {self.noise_until}"
+                " given, expected shares of the training, the first before the second"
+            )
 
 
 @dataclass(frozen=True)

@@ -143,16 +143,15 @@ def _converted(old: Any, new: Any, path: str) -> Any:
     if type(old) is not type(new):
         raise ConfigurationError(f"{path}: {new!r} given, expected like {old!r}")
     if isinstance(old, int) and isinstance(new, int) and not isinstance(new, bool):
-        return _counted(old, new, path)
+        return _counted(new, path)
     return new
 
 
-def _counted(old: int, new: int, path: str) -> int:
-    """All whole numbers are counts; one that may be none is none to begin with."""
-    lowest = min(old, 1)
-    if new < lowest:
-        raise ConfigurationError(f"{path}: {new} given, at least {lowest}")
-    return new
+def _counted(count: int, path: str) -> int:
+    """All whole numbers are counts of something there is."""
+    if count < 1:
+        raise ConfigurationError(f"{path}: {count} given, at least 1")
+    return count
 
 
 def _finite(number: float, path: str) -> float:
