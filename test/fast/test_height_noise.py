@@ -27,7 +27,7 @@ COUNT = 400
 SHAPE = (COUNT, 4, perception.SCAN_SIZE // 4)
 NONE = Regime(1.0, *[0.0] * 9)
 WHOLE = Sight(1.0, 0.0, 0.0, 0.0, 0.0)
-PERFECT = HeightNoiseConfig((NONE,), WHOLE, drift=0.0, blackout_share=0.0)
+PERFECT = HeightNoiseConfig((NONE,), WHOLE, drift=0.0, cell=0.0, blackout_share=0.0)
 TERMS = {
     "point_z": {"point_z": 0.05},
     "foot_z": {"foot_z": 0.05},
@@ -102,6 +102,29 @@ def test_horizontal_terms_move_the_points_and_not_the_heights():
     for strengths in ({"point_xy": 0.03}, {"foot_xy": 0.03}):
         assert not looked(with_regime(**strengths))[0].any()
         assert looked(with_regime(**strengths), 1, RAMP)[0].std() == pytest.approx(0.03, rel=0.08)
+
+
+def on_a_ramp(walked: float) -> View:
+    """The same feet, but scans tell where in the world they were read."""
+    level = standing_at(walked, 0.0)
+
+    def scans(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+        return (level.x + dx).astype(np.float32)
+
+    return level._replace(scans=scans)
+
+
+def test_a_map_knows_one_height_per_cell_and_robots_have_grids_of_their_own():
+    walks = [on_a_ramp(0.015 * step) for step in range(20)]
+    heights, _, _ = looked(replace(PERFECT, cell=0.04), 20, walks)
+    asked = np.array([walk.x for walk in walks])
+    assert np.abs(heights - asked).max() <= 0.02 + 1e-6
+    assert (heights - asked).std() == pytest.approx(0.04 / np.sqrt(12), rel=0.05)
+    for robot in heights.swapaxes(0, 1)[:5]:
+        cells = (robot - robot.min()) / 0.04
+        np.testing.assert_allclose(cells, np.round(cells), atol=1e-3)
+    grids = np.unique(np.round(heights.min(axis=(0, 2, 3)), 4))
+    assert len(grids) > 100
 
 
 def test_outliers_are_as_rare_and_as_far_off_as_asked():

@@ -6,8 +6,10 @@ map does not know, maps that are renewed late or never again, no map at all, and
 last until the episode ends.
 
 A map stays where it was made while the feet walk on, as perception.py reads it: an old one is as
-good as a new one up to its border, but for what the odometry has drifted since. Offsets and drift
-are errors of the map and last; those of points and feet are of the reading, and new each time.
+good as a new one up to its border, but for what the odometry has drifted since. It knows one height
+per cell, so that all points over an edge are off by the same, for as long as the robot walks on it.
+Offsets and drift are errors of the map and last; those of points and feet are of the reading, and
+new each time.
 """
 
 from collections.abc import Callable, Mapping
@@ -82,6 +84,8 @@ class HeightNoiseConfig:
     """Time between two maps when they are late [s]."""
     map_period: float = 0.0
     """Time between two maps when all is well [s]."""
+    cell: float = MapOptions.resolution
+    """Side of a cell of the map [m]; 0 for a map without cells."""
     map_length: float = MapOptions.length
     """Side of the square around the robot that a map covers [m]."""
     lost_share: tuple[float, float] = (0.0, 0.4)
@@ -108,13 +112,12 @@ READING_B = (
     Regime(0.3, 0.004, 0.005, 0.01, 0.1, 0.1, 0.02, 0.1, 0.1, 0.02, grows=True),
     Regime(0.1, 0.004, 0.1, 0.1, 0.3, 0.3, 0.05, 0.1, 0.1, 0.3, grows=True),
 )
-NOMINAL = Regime(0.7, point_xy=0.01)
+NOMINAL = Regime(0.7)
 OFFSET = Regime(0.2, foot_z=0.04, outlier=0.05, episode_z=0.07, episode_share=1.0, grows=True)
 NOISY = Regime(0.1, 0.004, 0.05, 0.05, 0.15, 0.15, 0.15, 0.05, 0.05, episode_share=0.3, grows=True)
 GO2 = (NOMINAL, OFFSET, NOISY)
 """Reading b with lengths halved, but for `offset`, which gives every foot a lasting offset, and so
-comes less often, and for points of `nominal`: the edges of a map with cells of 4 cm are as
-blurred."""
+comes less often."""
 
 
 class HeightNoise:
@@ -139,6 +142,7 @@ class HeightNoise:
         self.hold = np.zeros(count)
         self.age = np.zeros(count)
         self.centre = np.zeros((count, 2))
+        self.corner = np.zeros((count, 2), dtype=np.float32)
         self.blank = np.zeros(count, dtype=bool)
         self.lost = np.zeros(shape, dtype=bool)
         self.covered = np.zeros(shape, dtype=bool)
@@ -148,6 +152,7 @@ class HeightNoise:
         """New episodes for robots (n,): new regimes, new offsets, no map yet."""
         config, number = self.config, len(robots)
         self.age[robots] = np.inf
+        self.corner[robots] = rng.uniform(0.0, config.cell, (number, 2))
         self._change(robots, rng)
         happens = rng.random(number) < config.blackout_share
         when = rng.uniform(*config.blackout_time, number)
@@ -199,14 +204,22 @@ class HeightNoise:
         x, y, z = rng.standard_normal((3, *shape), dtype=np.float32)
         foot = rng.standard_normal((3, *shape[:2], 1), dtype=np.float32)
         offset = self.offset[..., None]
+        corner_x, corner_y = self.corner.T[..., None, None]
+        read_x = view.x + point_xy * x + foot_xy * foot[0] + offset[:, :, 0]
+        read_y = view.y + point_xy * y + foot_xy * foot[1] + offset[:, :, 1]
         heights = view.scans(
-            point_xy * x + foot_xy * foot[0] + offset[:, :, 0],
-            point_xy * y + foot_xy * foot[1] + offset[:, :, 1],
+            self._middle(read_x - corner_x) + corner_x - view.x,
+            self._middle(read_y - corner_y) + corner_y - view.y,
         )
         heights = heights + point_z * z + foot_z * foot[2] + offset[:, :, 2]
         is_outlier = rng.random(shape, dtype=np.float32) < outlier_share
         # x is used once more: where a point lies and how far it is off are not told apart.
         return (heights + is_outlier * outlier * x).astype(np.float32)
+
+    def _middle(self, along: Array) -> Array:
+        """Of the cells where positions from a corner of the grid lie, which may have none [m]."""
+        cell = np.float32(self.config.cell)
+        return (np.floor(along / cell) + np.float32(0.5)) * cell if cell else along
 
     def _current(self) -> Array:
         """Strengths of the robots' regimes under the curriculum. Shape (B, strengths)."""
@@ -259,7 +272,7 @@ _STRENGTHS = (
 )
 _CHANGING = (
     *("regime", "change_time", "blackout_time", "offset", "drift", "hold", "age"),
-    *("centre", "blank", "lost", "covered", "heights", "factor"),
+    *("centre", "corner", "blank", "lost", "covered", "heights", "factor"),
 )
 
 
