@@ -127,6 +127,36 @@ def test_a_map_knows_one_height_per_cell_and_robots_have_grids_of_their_own():
     assert len(grids) > 100
 
 
+def told(config: HeightNoiseConfig, steps: int = 50, ground: View = RAMP) -> np.ndarray:
+    """What the teacher of robots that have looked for a second is told; the truth is all 0."""
+    noise, rng = begun(config)
+    for _ in range(steps):
+        noise.look(ground, STEP, rng)
+    return noise.told(ground, np.zeros((COUNT, SHAPE[1] * SHAPE[2]), dtype=np.float32))
+
+
+READ_BADLY = {"point_z": 0.05, "foot_z": 0.05, "point_xy": 0.02, "outlier_share": 0.2}
+
+
+def test_a_teacher_is_told_what_the_map_says_and_not_how_badly_it_is_read():
+    assert not told(with_regime(**READ_BADLY)).any()
+    drifted = told(replace(with_regime(**READ_BADLY), drift=0.05))
+    assert drifted.std() == pytest.approx(0.05 * np.sqrt(2), rel=0.1)  # along x and z, a second
+    lasting = told(with_regime(episode_z=0.05, episode_share=1.0))
+    assert lasting.std() == pytest.approx(0.05, rel=0.1)
+    cells = told(replace(PERFECT, cell=0.04))
+    assert cells.std() == pytest.approx(0.04 / np.sqrt(12), rel=0.1)
+
+
+def test_a_teacher_is_told_the_truth_where_a_map_is_bad_or_knows_nothing():
+    bad = replace(NONE, episode_z=0.05, episode_share=1.0, grows=True)
+    assert not told(replace(PERFECT, regimes=(bad,))).any()
+    blank = replace(PERFECT, drift=0.05, sight=Sight(0, 0, 0, 0, 1))
+    assert not told(blank).any()
+    patchy = told(replace(PERFECT, drift=0.05, sight=Sight(0, 1, 0, 0, 0)))
+    assert 0.2 < (patchy == 0.0).mean() < 0.8
+
+
 def test_outliers_are_as_rare_and_as_far_off_as_asked():
     heights, _, _ = looked(with_regime(outlier=0.2, outlier_share=0.05))
     off = heights != 0.0

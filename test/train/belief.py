@@ -74,6 +74,7 @@ def observed(step: int, random: torch.Generator) -> dict[str, Tensor]:
         "valid": felt.valid,
         "map_age": felt.map_age,
         "scans": felt.heights + 0.02 * torch.randn(felt.heights.shape, generator=random),
+        "told_scans": felt.heights,
         "privileged": torch.randn(ROBOTS, sum(PRIVILEGED.values()), generator=random),
     }
 

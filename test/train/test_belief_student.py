@@ -97,13 +97,15 @@ def test_a_chunk_begins_with_the_memory_that_the_last_one_ended_with(distillatio
     assert last.abs().sum() > 0
 
 
-def test_a_student_without_a_map_imitates_the_teacher_that_sees(distillation):
+def test_a_student_without_a_map_imitates_the_teacher_that_is_told_of_the_ground(distillation):
     learner = distillation
     seeing = learner._targets().actions.clone()
     learner.stored["valid"][:] = 0.0
     learner.stored["map_age"][:] = 2.0
     assert torch.equal(learner._targets().actions, seeing)
     learner.stored["scans"][:] += 0.3
+    assert torch.equal(learner._targets().actions, seeing)
+    learner.stored["told_scans"][:] += 0.3
     assert not torch.equal(learner._targets().actions, seeing)
 
 

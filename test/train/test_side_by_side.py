@@ -108,20 +108,6 @@ def test_halves_of_a_batch_add_up_to_the_gradient_of_the_whole(tmp_path: Path):
         assert belief.difference(one + other, both) < 1e-6
 
 
-def test_the_policys_rate_settles_at_the_lowest(tmp_path: Path):
-    runner = belief_teacher.build(belief.task(), 0, tmp_path)
-    lowest, highest = runner.task.algorithm.learning_rate_bounds
-
-    def rate(share: float) -> float:
-        runner.steps_done = round(share * runner.task.steps)
-        runner._schedule()
-        return runner.alg.highest_rate
-
-    assert rate(0.0) == rate(runner.task.settling - 0.01) == highest
-    assert lowest < rate((1.0 + runner.task.settling) / 2) < highest
-    assert rate(1.0) == pytest.approx(lowest)
-
-
 def belief_student_runner(folder: Path) -> belief_student.StudentRunner:
     """A student that has not learned yet, beside a teacher's checkpoint."""
     teacher = belief_teacher.build(belief.task(), 0, folder)

@@ -6,10 +6,9 @@ map does not know, maps that are renewed late or never again, no map at all, and
 last until the episode ends.
 
 A map stays where it was made while the feet walk on, as perception.py reads it: an old one is as
-good as a new one up to its border, but for what the odometry has drifted since. It knows one height
-per cell, so that all points over an edge are off by the same, for as long as the robot walks on it.
-Offsets and drift are errors of the map and last; those of points and feet are of the reading, and
-new each time.
+good as a new one up to its border, but for what the odometry has drifted since. It knows one
+height per cell: all points over an edge are off by the same, and stay so. Offsets and drift are
+errors of the map and last; those of points and feet are of the reading, and new each time.
 """
 
 from collections.abc import Callable, Mapping
@@ -186,6 +185,17 @@ class HeightNoise:
         valid = self.covered & ~(self.lost | self.blank[:, None, None])
         return Scans(self.heights.reshape(count, -1), valid.reshape(count, -1), age)
 
+    def told(self, view: View, true: Array) -> Array:
+        """What the maps say, but for the errors of reading them, else the truth (B, F * P).
+
+        Else: where nothing is known, and under a regime that grows. A robot may find out there
+        that its map is wrong; of a map that is good but off by little, it cannot know.
+        """
+        offset = self.offset[..., None]
+        says = self._at(view, offset[:, :, 0], offset[:, :, 1]) + offset[:, :, 2]
+        good = self.scans().valid & ~self._grows[self.regime][:, None]
+        return np.where(good, says.reshape(true.shape), true).astype(np.float32)
+
     def state(self) -> dict[str, Array]:
         """Everything that changes, as arrays."""
         return {name: np.array(getattr(self, name)) for name in _CHANGING}
@@ -204,22 +214,27 @@ class HeightNoise:
         x, y, z = rng.standard_normal((3, *shape), dtype=np.float32)
         foot = rng.standard_normal((3, *shape[:2], 1), dtype=np.float32)
         offset = self.offset[..., None]
-        corner_x, corner_y = self.corner.T[..., None, None]
-        read_x = view.x + point_xy * x + foot_xy * foot[0] + offset[:, :, 0]
-        read_y = view.y + point_xy * y + foot_xy * foot[1] + offset[:, :, 1]
-        heights = view.scans(
-            self._middle(read_x - corner_x) + corner_x - view.x,
-            self._middle(read_y - corner_y) + corner_y - view.y,
+        heights = self._at(
+            view,
+            point_xy * x + foot_xy * foot[0] + offset[:, :, 0],
+            point_xy * y + foot_xy * foot[1] + offset[:, :, 1],
         )
         heights = heights + point_z * z + foot_z * foot[2] + offset[:, :, 2]
         is_outlier = rng.random(shape, dtype=np.float32) < outlier_share
         # x is used once more: where a point lies and how far it is off are not told apart.
         return (heights + is_outlier * outlier * x).astype(np.float32)
 
-    def _middle(self, along: Array) -> Array:
-        """Of the cells where positions from a corner of the grid lie, which may have none [m]."""
+    def _at(self, view: View, x: Array, y: Array) -> Array:
+        """Heights of the cells (B, F, P) where the points displaced by x and y lie."""
         cell = np.float32(self.config.cell)
-        return (np.floor(along / cell) + np.float32(0.5)) * cell if cell else along
+        if not cell:
+            return view.scans(x, y)
+        corner_x, corner_y = self.corner.T[..., None, None]
+        column, row = (view.x + x - corner_x) // cell, (view.y + y - corner_y) // cell
+        half = np.float32(0.5)
+        return view.scans(
+            (column + half) * cell + corner_x - view.x, (row + half) * cell + corner_y - view.y
+        )
 
     def _current(self) -> Array:
         """Strengths of the robots' regimes under the curriculum. Shape (B, strengths)."""

@@ -65,12 +65,16 @@ class SightedConfig(EnvironmentConfig):
     wrenches: Wrenches = field(default_factory=Wrenches)
     height_noise: HeightNoiseConfig | None = None
     """None: no scans as a robot would see them, only true ones."""
+    told_noise: HeightNoiseConfig | None = None
+    """Of the map that the group told_scans tells of: at once where it is the height noise as well,
+    else from `mislead` on; None: no such group."""
 
 
 class SightedEnvironment(Environment):
     """Adds the observation group scans (B, F * P): the true heights around the feet [m].
 
-    With height noise also heights, valid (B, F * P) and map_age (B, 1), as networks get them.
+    With height noise also heights, valid (B, F * P) and map_age (B, 1), as networks get them; with
+    told noise also told_scans (B, F * P): what a good map says, else the truth.
     """
 
     config: SightedConfig
@@ -83,13 +87,24 @@ class SightedEnvironment(Environment):
     def observe(self) -> dict[str, Array]:
         """Observation groups: those of Environment, and what is seen."""
         groups = super().observe() | {"scans": self.scans}
-        return groups | network_scans(self.noise.scans(), self.count) if self.noise else groups
+        if self.config.told_noise:
+            groups["told_scans"] = self.told_scans
+        if self.noise and self.config.height_noise:
+            groups |= network_scans(self.noise.scans(), self.count)
+        return groups
+
+    def mislead(self) -> None:
+        """From now on told_scans are wrong."""
+        if self.config.told_noise and not self.noise:
+            self.noise = HeightNoise(self.config.told_noise, self.count)
+            self.noise.begin(np.arange(self.count), self.rng)
+            self._see()
 
     def state(self) -> dict[str, Array]:
         """Everything that changes, as arrays, but the random generator."""
         state = super().state() | {name: np.array(getattr(self, name)) for name in _CHANGING}
         # Forces and contacts in it are of a physics step that a restored physics has not made.
-        state["told"] = self.told.copy()
+        state |= {"told": self.told.copy(), "told_scans": self.told_scans.copy()}
         if self.noise:
             state |= {f"noise.{name}": value for name, value in self.noise.state().items()}
         return state
@@ -97,11 +112,14 @@ class SightedEnvironment(Environment):
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from the `state()` of an equal environment."""
         super().restore(state)
+        if any(name.startswith("noise.") for name in state):
+            self.mislead()
         for name in _CHANGING:
             setattr(self, name, np.array(state[name]))
         self.physics.base_wrench[:] = self.wrench
-        # Checkpoints were once written without it.
+        # Checkpoints were once written without these two.
         self.told = np.array(state["told"]) if "told" in state else self._tell()
+        self.told_scans = np.array(state.get("told_scans", self.scans))
         if self.noise:
             prefix = "noise."
             self.noise.restore(
@@ -114,6 +132,7 @@ class SightedEnvironment(Environment):
         self.wrench = np.zeros((self.count, 6))
         self.wrench_time = np.zeros(self.count)
         self.scans = np.zeros((self.count, perception.SCAN_SIZE), dtype=np.float32)
+        self.told_scans = self.scans
 
     def _begin(self, robots: Robots) -> None:
         super()._begin(robots)
@@ -158,6 +177,9 @@ class SightedEnvironment(Environment):
         self.scans = seen.scans(NOWHERE, NOWHERE).reshape(self.count, -1)
         if self.noise:
             self.noise.look(seen, self.step_time, self.rng)
+        self.told_scans = self.scans
+        if self.noise and self.config.told_noise:
+            self.told_scans = self.noise.told(seen, self.scans)
 
     def _motion(self) -> Motion:
         """A hole beneath a foot is neither a height to keep nor one to lift the foot from."""
@@ -179,10 +201,11 @@ class SightedEnvironment(Environment):
 _CHANGING = ("air_time", "wrench", "wrench_time", "scans")
 
 
-def observation_layout(config: EnvironmentConfig, sees: bool) -> dict[str, tuple[str, ...]]:
+def observation_layout(config: SightedConfig, sees: bool) -> dict[str, tuple[str, ...]]:
     """Names of the terms in each observation group that learners use; scans if they see."""
     layout = environment.observation_layout(config) | {"privileged": tuple(PRIVILEGED)}
-    return layout | {"scans": ("scans",)} if sees else layout
+    seen = ("scans", "told_scans") if config.told_noise else ("scans",)
+    return layout | dict.fromkeys(seen, ("scans",)) if sees else layout
 
 
 def view(physics: Physics, heights: HeightGrids, robots: slice = slice(None)) -> View:

@@ -73,6 +73,7 @@ class BeliefTeacher(MLPModel):
         trunk: Sequence[int],
         distribution_cfg: dict,
         exteroception: bool,
+        scan_group: str = "scans",
         scan_encoding: int,
         scan_encoder: Sequence[int],
         privileged_encoding: int,
@@ -80,7 +81,7 @@ class BeliefTeacher(MLPModel):
         last_layer_gain: float,
     ) -> None:
         seen = FEET * scan_encoding if exteroception else 0
-        self.belief_size = seen + privileged_encoding
+        self.belief_size, self.scan_group = seen + privileged_encoding, scan_group
         super().__init__(
             obs, obs_groups, obs_set, output_dim, tuple(trunk), ACTIVATION, True, distribution_cfg
         )
@@ -96,14 +97,14 @@ class BeliefTeacher(MLPModel):
         """Input of the trunk: proprioception, scan encodings, privileged encoding. (B, N + D)"""
         inputs = [super().get_latent(obs), self.privileged_encoder(obs["privileged"])]
         if self.scan_encoder is not None:
-            inputs.insert(1, self.scan_encoder(obs["scans"]))
+            inputs.insert(1, self.scan_encoder(obs[self.scan_group]))
         return torch.cat(inputs, dim=-1)
 
     def update_normalization(self, obs: TensorDict) -> None:
         """Take a rollout, shape (B, ...), into the running statistics of all inputs."""
         super().update_normalization(obs)
         if self.scan_encoder is not None:
-            self.scan_encoder.update_normalization(obs["scans"])
+            self.scan_encoder.update_normalization(obs[self.scan_group])
         self.privileged_encoder.normalizer.update(obs["privileged"])
 
     def _get_latent_dim(self) -> int:

@@ -24,12 +24,16 @@ from ts_locomotion.training.vector import VectorEnvironment
 
 SENSED = ("policy", *Senses._fields[1:])
 """Observation groups that are its Senses."""
-GROUPS = (*SENSED, "scans", "privileged")
+GROUPS = (*SENSED, "scans", "told_scans", "privileged")
 BLIND_GROUPS = ("policy", "privileged")
 
 
 class Targets(NamedTuple):
-    """What the student should have done and believed, (T, B, ...); beliefs normalised."""
+    """What the student should have done and believed, (T, B, ...); beliefs normalised.
+
+    It should do what its teacher would have done with a map as good as the student's, and believe
+    the truth: who asks for steps that only the truth could tell of gets the mean of all of them.
+    """
 
     actions: Tensor
     heights: Tensor
@@ -115,7 +119,8 @@ class Distillation:
 
     def _targets(self) -> Targets:
         stored = self.stored
-        obs = TensorDict(stored, batch_size=stored["policy"].shape[:2])
+        told = {"scans": stored["told_scans"]} if self.student.sight else {}
+        obs = TensorDict(stored | told, batch_size=stored["policy"].shape[:2])
         with torch.no_grad():
             actions = self.teacher(obs)
             heights = stored["policy"][..., :0]
@@ -207,7 +212,7 @@ def build(task: BeliefTask, seed: int, teacher_folder: Path, folder: Path) -> St
     teacher, _ = belief_teacher.load(task, teacher_folder)
     told = checkpoint.load(teacher_folder / run.CHECKPOINT)
     noise = task.height_noise if task.exteroception else None
-    config = replace(task.environment, height_noise=noise)
+    config = replace(task.environment, height_noise=noise, told_noise=noise)
     environment = SightedEnvironment(config, seed + 1)
     environment.level[:] = told["environment"]["arrays"]["level"][: environment.count].numpy()
     # A student that earned its levels would, blind so often, never walk the teacher's hardest.

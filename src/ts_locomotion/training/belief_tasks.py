@@ -6,7 +6,7 @@ from ts_locomotion.action import ActionForm
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.commands import CommandRanges
 from ts_locomotion.simulation.curriculum import Ground
-from ts_locomotion.simulation.height_noise import HeightNoiseConfig
+from ts_locomotion.simulation.height_noise import PERCEPTIONS, HeightNoiseConfig
 from ts_locomotion.simulation.randomization import Domain
 from ts_locomotion.simulation.rewards import Shape, Weights
 from ts_locomotion.simulation.sighted_environment import SightedConfig, Wrenches
@@ -40,10 +40,28 @@ class TeacherAlgorithm(PPO):
 
 
 @dataclass(frozen=True)
+class Misled:
+    """The end of a teacher's training, which is told what a good map says instead of the truth.
+
+    Told the truth only, it sets its feet where a map that is off by little makes it fall.
+    """
+
+    begins: float = 8 / 9
+    """Share of the steps after which this is so; 1 for never."""
+    learning_rate: float = 1e-4
+    """Highest, from which it falls to the lowest once more."""
+    noise: HeightNoiseConfig = PERCEPTIONS["nominal"]
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.begins <= 1.0:
+            raise ConfigurationError(f"misled.begins: {self.begins} given, expected from 0 to 1")
+
+
+@dataclass(frozen=True)
 class Student:
     """Distillation into the student; see training/belief_student.py."""
 
-    steps: int = 3_200_000
+    steps: int = 2_800_000
     """Environment steps."""
     steps_per_iteration: int = 24
     """Also the length of the sequences that gradients flow through."""
@@ -92,7 +110,8 @@ class BeliefTask:
     steps_per_iteration: int = 24
     """Of each environment between two updates of the teacher."""
     settling: float = 0.75
-    """Share of the steps after which the highest rate of the policy falls to the lowest."""
+    """Share of the steps before it is misled after which the highest rate of the policy falls to
+    the lowest."""
     save_interval: int = 1
     """Iterations between checkpoints, each of which costs 1 % of an iteration."""
     mirror_share: float = 0.5
@@ -102,6 +121,7 @@ class BeliefTask:
     environment: SightedConfig = field(default_factory=SightedConfig)
     networks: BeliefNetworks = field(default_factory=BeliefNetworks)
     algorithm: TeacherAlgorithm = field(default_factory=TeacherAlgorithm)
+    misled: Misled = field(default_factory=Misled)
     student: Student = field(default_factory=Student)
     height_noise: HeightNoiseConfig = field(
         default_factory=lambda: HeightNoiseConfig(map_period=0.1)
@@ -132,7 +152,7 @@ def go2_belief() -> BeliefTask:
     return BeliefTask(
         "go2_belief",
         "belief teacher, then student (Miki et al. 2022): stairs, gaps, stepping stones",
-        steps=20_000_000,
+        steps=22_500_000,
         environment=SightedConfig(
             history_frames=1,
             physics_steps=3,

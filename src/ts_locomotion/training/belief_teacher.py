@@ -1,6 +1,6 @@
 """Stage 1 of the belief task: the teacher, by PPO."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from tensordict import TensorDict
 from ts_locomotion import observation, perception
 from ts_locomotion.simulation.sighted_environment import (
     PRIVILEGED,
+    SightedConfig,
     SightedEnvironment,
     observation_layout,
 )
@@ -24,20 +25,34 @@ from ts_locomotion.training.vector import VectorEnvironment
 
 
 class TeacherRunner(Runner):
-    """The training loop whose policy wanders ever less in the end."""
+    """The training loop whose policy wanders ever less, and once more when it is misled."""
 
     task: BeliefTask  # pyright: ignore[reportIncompatibleVariableOverride]
 
+    def __init__(self, environment: SightedEnvironment, task: BeliefTask, folder: Path) -> None:
+        super().__init__(VectorEnvironment(environment), task, settings(task), folder)
+        self.environment = environment
+
     def _schedule(self) -> None:
-        begins, (lowest, highest) = self.task.settling, self.task.algorithm.learning_rate_bounds
-        settled = max(0.0, (self.steps_done / self.task.steps - begins) / (1.0 - begins))
+        task, done = self.task, self.steps_done / self.task.steps
+        lowest, highest = task.algorithm.learning_rate_bounds
+        begins, ends = task.settling * task.misled.begins, task.misled.begins
+        if done >= ends:
+            self.environment.mislead()
+            highest, begins, ends = task.misled.learning_rate, ends, 1.0
+        settled = max(0.0, (done - begins) / (ends - begins))
         self.alg.highest_rate = highest * (lowest / highest) ** settled
 
 
-def build(task: BeliefTask, seed: int, folder: Path) -> Runner:
+def build(task: BeliefTask, seed: int, folder: Path) -> TeacherRunner:
     """Environment, networks and algorithm of the teacher, untrained."""
-    environment = VectorEnvironment(SightedEnvironment(task.environment, seed))
-    return TeacherRunner(environment, task, settings(task), folder)
+    return TeacherRunner(SightedEnvironment(world(task), seed), task, folder)
+
+
+def world(task: BeliefTask) -> SightedConfig:
+    """The teacher's environment, which can mislead one that sees."""
+    told_noise = task.misled.noise if task.exteroception else None
+    return replace(task.environment, told_noise=told_noise)
 
 
 def settings(task: BeliefTask) -> dict[str, Any]:
@@ -46,12 +61,16 @@ def settings(task: BeliefTask) -> dict[str, Any]:
     return {
         "num_steps_per_env": task.steps_per_iteration,
         "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},
-        "actor": {"class_name": BeliefTeacher, **actor_settings(task)},
+        "actor": {
+            "class_name": BeliefTeacher,
+            **actor_settings(task),
+            "scan_group": "told_scans",
+        },
         "critic": run.critic_settings(task.networks, task.exteroception),
         "algorithm": {
             "class_name": MirroredPPO,
             "mirror": Mirror(
-                observation_layout(task.environment, task.exteroception),
+                observation_layout(world(task), task.exteroception),
                 task.mirror_share,
                 task.environment.action.observed,
             ),

@@ -278,5 +278,6 @@ def tiny(task: AnyTask) -> AnyTask:
         **stage,
     )
     if isinstance(small, BeliefTask):
-        return replace(small, student=replace(small.student, **stage))
+        misled = replace(small.misled, begins=0.25)
+        return replace(small, misled=misled, student=replace(small.student, **stage))
     return small
