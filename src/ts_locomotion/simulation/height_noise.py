@@ -159,6 +159,12 @@ class HeightNoise:
 
     def look(self, view: View, step_time: float, rng: np.random.Generator) -> Scans:
         """What all robots see after a control step."""
+        self.advance(view, step_time, rng)
+        self.heights = self._read(view, rng)
+        return self.scans()
+
+    def advance(self, view: View, step_time: float, rng: np.random.Generator) -> None:
+        """A control step of the maps alone, of which nothing is read."""
         self.change_time -= step_time
         due = np.flatnonzero(self.change_time <= 0.0)
         if len(due):
@@ -172,11 +178,9 @@ class HeightNoise:
         renewed = self.age >= self.hold
         self.age[renewed] = 0.0
         self.centre[renewed] = view.base[renewed]
-        self.heights = self._read(view, rng)
         centre_x, centre_y = self.centre.T[..., None, None]
         reach = self.config.map_length / 2
         self.covered = (abs(view.x - centre_x) <= reach) & (abs(view.y - centre_y) <= reach)
-        return self.scans()
 
     def scans(self) -> Scans:
         """What all robots saw last."""

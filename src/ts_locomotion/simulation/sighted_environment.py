@@ -175,11 +175,12 @@ class SightedEnvironment(Environment):
         """Take the scans of this moment, true and as a robot would see them."""
         seen = view(self.physics, self.bank.heights)
         self.scans = seen.scans(NOWHERE, NOWHERE).reshape(self.count, -1)
-        if self.noise:
-            self.noise.look(seen, self.step_time, self.rng)
         self.told_scans = self.scans
-        if self.noise and self.config.told_noise:
-            self.told_scans = self.noise.told(seen, self.scans)
+        if self.noise:
+            step = self.noise.look if self.config.height_noise else self.noise.advance
+            step(seen, self.step_time, self.rng)
+            if self.config.told_noise:
+                self.told_scans = self.noise.told(seen, self.scans)
 
     def _motion(self) -> Motion:
         """A hole beneath a foot is neither a height to keep nor one to lift the foot from."""
