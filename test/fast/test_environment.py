@@ -191,13 +191,15 @@ def test_who_masters_the_last_level_goes_on_anywhere():
     assert levels == set(range(8))
 
 
-def test_levels_of_a_learner_are_drawn_up_to_the_highest_whatever_it_did():
+def test_levels_of_a_learner_are_drawn_up_to_the_highest_and_hard_ones_more_often():
     rng, promote = np.random.default_rng(0), curriculum.anywhere_up_to(np.array([2, 5]))
     ended = outcome(0, True, 0.0, 5.0, False)
     for robot, highest in ((0, 2), (1, 5)):
         fallen = ended._replace(robots=np.array([robot]))
-        levels = {int(promote(fallen, 8, rng)[0]) for _ in range(200)}
-        assert levels == set(range(highest + 1))
+        levels = [int(promote(fallen, 8, rng)[0]) for _ in range(400)]
+        assert set(levels) == set(range(highest + 1))
+        easiest, hardest = levels.count(0), levels.count(highest)
+        assert hardest > 2 * easiest
 
 
 def test_the_promotion_decides_the_levels_of_the_next_episodes():

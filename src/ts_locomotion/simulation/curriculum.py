@@ -146,10 +146,12 @@ Promotion = Callable[[Outcome, int, np.random.Generator], Indices]
 def anywhere_up_to(highest: Indices) -> Promotion:
     """Any level up to the `highest` (B,) of each robot, however its episode ended.
 
-    For who learns from a teacher: what it cannot do yet, it is to see all the more.
+    For who learns from a teacher: what it cannot do yet, it is to see all the more. The harder of
+    two draws counts, for there is little to learn on easy ground.
     """
 
     def draw(outcome: Outcome, levels: int, rng: np.random.Generator) -> Indices:
-        return rng.integers(0, np.minimum(highest[outcome.robots], levels - 1) + 1)
+        reached = np.minimum(highest[outcome.robots], levels - 1)
+        return rng.integers(0, reached + 1, (2, len(reached))).max(axis=0)
 
     return draw
