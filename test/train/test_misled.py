@@ -65,15 +65,16 @@ def test_it_is_misled_from_its_share_on_and_the_rate_settles_twice(runner):
     task = runner.task = replace(runner.task, steps=1000, misled=Misled(begins=0.8))
     lowest, highest = task.algorithm.learning_rate_bounds
     rates, misled = {}, {}
-    for done in (0, 600, 700, 799, 800, 900, 999):
+    for done in (0, 600, 700, 799, 800, 900, 999, 1000):
         runner.steps_done = done
         runner._schedule()
         rates[done], misled[done] = runner.alg.highest_rate, runner.environment.noise is not None
-    assert [done for done in misled if misled[done]] == [800, 900, 999]
+    assert [done for done in misled if misled[done]] == [800, 900, 999, 1000]
     assert rates[0] == rates[600] == highest
     assert rates[700] == pytest.approx(np.sqrt(lowest * highest))
     assert rates[799] == pytest.approx(lowest, rel=0.05)
-    assert rates[999] == pytest.approx(lowest, rel=0.05)
+    assert lowest < rates[999] < rates[900]
+    assert rates[1000] == pytest.approx(lowest)
     assert rates[800] == task.misled.learning_rate
     assert rates[900] == pytest.approx(np.sqrt(lowest * rates[800]))
 
