@@ -104,7 +104,7 @@ class SightedEnvironment(Environment):
         """Everything that changes, as arrays, but the random generator."""
         state = super().state() | {name: np.array(getattr(self, name)) for name in _CHANGING}
         # Forces and contacts in it are of a physics step that a restored physics has not made.
-        state |= {"told": self.told.copy(), "told_scans": self.told_scans.copy()}
+        state["told"] = self.told.copy()
         if self.noise:
             state |= {f"noise.{name}": value for name, value in self.noise.state().items()}
         return state
@@ -117,14 +117,14 @@ class SightedEnvironment(Environment):
         for name in _CHANGING:
             setattr(self, name, np.array(state[name]))
         self.physics.base_wrench[:] = self.wrench
-        # Checkpoints were once written without these two.
+        # Checkpoints were once written without it.
         self.told = np.array(state["told"]) if "told" in state else self._tell()
-        self.told_scans = np.array(state.get("told_scans", self.scans))
         if self.noise:
             prefix = "noise."
             self.noise.restore(
                 {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
             )
+        self.told_scans = self._hear(view(self.physics, self.bank.heights))
 
     def _allocate(self) -> None:
         super()._allocate()
@@ -175,12 +175,16 @@ class SightedEnvironment(Environment):
         """Take the scans of this moment, true and as a robot would see them."""
         seen = view(self.physics, self.bank.heights)
         self.scans = seen.scans(NOWHERE, NOWHERE).reshape(self.count, -1)
-        self.told_scans = self.scans
         if self.noise:
             step = self.noise.look if self.config.height_noise else self.noise.advance
             step(seen, self.step_time, self.rng)
-            if self.config.told_noise:
-                self.told_scans = self.noise.told(seen, self.scans)
+        self.told_scans = self._hear(seen)
+
+    def _hear(self, seen: View) -> Array:
+        """What a teacher is told of this moment's ground. Shape (B, F * P)."""
+        if self.noise and self.config.told_noise:
+            return self.noise.told(seen, self.scans)
+        return self.scans
 
     def _motion(self) -> Motion:
         """A hole beneath a foot is neither a height to keep nor one to lift the foot from."""
