@@ -35,10 +35,10 @@ def task(teacher: int = 4, student: int = 4) -> BeliefTask:
     )
 
 
-def teacher(seed: int = 0) -> BeliefTeacher:
+def teacher(seed: int = 0, scan_group: str = "scans") -> BeliefTeacher:
     """An untrained teacher whose normalisers have seen something."""
     torch.manual_seed(seed)
-    network = belief_teacher.blank(task())
+    network = belief_teacher.blank(task(), scan_group)
     with torch.no_grad():
         network.scan_encoder.update_normalization(0.1 * torch.randn(64, perception.SCAN_SIZE))
         network.obs_normalizer.update(torch.randn(64, network.obs_dim))
@@ -54,7 +54,7 @@ def student(of: BeliefTeacher, edit: Edit = lambda task: task) -> BeliefStudent:
 
 def distillation(edit: Edit = lambda task: task) -> Distillation:
     """A sequence of random senses, stored as if a student of the edited task had walked it."""
-    taught, config = teacher(), edit(task()).student
+    taught, config = teacher(scan_group=belief_teacher.TOLD), edit(task()).student
     learner = Distillation(taught, student(taught, edit), config, ROBOTS)
     random = torch.Generator().manual_seed(2)
     with torch.inference_mode():

@@ -24,7 +24,7 @@ from ts_locomotion.training.vector import VectorEnvironment
 
 SENSED = ("policy", *Senses._fields[1:])
 """Observation groups that are its Senses."""
-GROUPS = (*SENSED, "scans", "told_scans", "privileged")
+GROUPS = (*SENSED, "scans", belief_teacher.TOLD, "privileged")
 BLIND_GROUPS = ("policy", "privileged")
 
 
@@ -119,10 +119,8 @@ class Distillation:
 
     def _targets(self) -> Targets:
         stored = self.stored
-        told = {"scans": stored["told_scans"]} if self.student.sight else {}
-        obs = TensorDict(stored | told, batch_size=stored["policy"].shape[:2])
         with torch.no_grad():
-            actions = self.teacher(obs)
+            actions = self.teacher(TensorDict(stored, batch_size=stored["policy"].shape[:2]))
             heights = stored["policy"][..., :0]
             if self.teacher.scan_encoder is not None:
                 heights = self.teacher.scan_encoder.normalize(stored["scans"]).flatten(-2)
@@ -209,7 +207,7 @@ def noise_factor(config: Student, done: float) -> float:
 
 def build(task: BeliefTask, seed: int, teacher_folder: Path, folder: Path) -> StudentRunner:
     """Environment, networks and algorithm; the student begins with its teacher's weights."""
-    teacher, _ = belief_teacher.load(task, teacher_folder)
+    teacher, _ = belief_teacher.load(task, teacher_folder, belief_teacher.TOLD)
     told = checkpoint.load(teacher_folder / run.CHECKPOINT)
     noise = task.height_noise if task.exteroception else None
     config = replace(task.environment, height_noise=noise, told_noise=noise)

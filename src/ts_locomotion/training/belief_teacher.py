@@ -23,6 +23,9 @@ from ts_locomotion.training.ppo_settings import check_batches
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.vector import VectorEnvironment
 
+TOLD = "told_scans"
+"""Observation group of what a good map says, else of the truth; see sighted_environment.py."""
+
 
 class TeacherRunner(Runner):
     """The training loop whose policy wanders ever less, and once more when it is misled."""
@@ -61,11 +64,7 @@ def settings(task: BeliefTask) -> dict[str, Any]:
     return {
         "num_steps_per_env": task.steps_per_iteration,
         "obs_groups": {"actor": ["policy"], "critic": ["critic", "privileged"]},
-        "actor": {
-            "class_name": BeliefTeacher,
-            **actor_settings(task),
-            "scan_group": "told_scans",
-        },
+        "actor": {"class_name": BeliefTeacher, **actor_settings(task, TOLD)},
         "critic": run.critic_settings(task.networks, task.exteroception),
         "algorithm": {
             "class_name": MirroredPPO,
@@ -80,13 +79,14 @@ def settings(task: BeliefTask) -> dict[str, Any]:
     }
 
 
-def actor_settings(task: BeliefTask) -> dict[str, Any]:
+def actor_settings(task: BeliefTask, scan_group: str) -> dict[str, Any]:
     """Arguments of BeliefTeacher."""
     networks = task.networks
     return {
         "trunk": networks.trunk,
         "distribution_cfg": run.distribution_settings(networks),
         "exteroception": task.exteroception,
+        "scan_group": scan_group,
         "scan_encoding": networks.scan_encoding,
         "scan_encoder": networks.scan_encoder,
         "privileged_encoding": networks.privileged_encoding,
@@ -95,21 +95,21 @@ def actor_settings(task: BeliefTask) -> dict[str, Any]:
     }
 
 
-def blank(task: BeliefTask) -> BeliefTeacher:
-    """The teacher's network before training."""
+def blank(task: BeliefTask, scan_group: str = "scans") -> BeliefTeacher:
+    """The teacher's network before training, told the scans of an observation group."""
     sizes = {
         "policy": observation.size(task.environment.policy_terms),
-        "scans": perception.SCAN_SIZE,
+        scan_group: perception.SCAN_SIZE,
         "privileged": sum(PRIVILEGED.values()),
     }
     obs = TensorDict({n: torch.zeros(1, size) for n, size in sizes.items()}, batch_size=[1])
-    actions = task.environment.action.size
-    return BeliefTeacher(obs, {"actor": ["policy"]}, "actor", actions, **actor_settings(task))
+    actions, networks = task.environment.action.size, actor_settings(task, scan_group)
+    return BeliefTeacher(obs, {"actor": ["policy"]}, "actor", actions, **networks)
 
 
-def load(task: BeliefTask, folder: Path) -> tuple[BeliefTeacher, int]:
-    """The trained teacher in a folder and the environment steps it took."""
+def load(task: BeliefTask, folder: Path, scan_group: str = "scans") -> tuple[BeliefTeacher, int]:
+    """The trained teacher in a folder, see `blank`, and the environment steps it took."""
     state = checkpoint.load(folder / run.CHECKPOINT)
-    teacher = blank(task)
+    teacher = blank(task, scan_group)
     teacher.load_state_dict(state["actor_state_dict"])
     return teacher.eval(), state["steps"]
