@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 
+import mujoco
 import numpy as np
 import pytest
 import runs
@@ -9,19 +10,23 @@ import runs
 from ts_locomotion.demo import course, lane
 from ts_locomotion.demo.course import Sight
 from ts_locomotion.errors import ConfigurationError
-from ts_locomotion.evaluation import graph_cell
+from ts_locomotion.evaluation import graph_cell, replay
 from ts_locomotion.evaluation.agreement import fisher
 from ts_locomotion.evaluation.graph_cell import Walked, compare, judge, lane_of
 from ts_locomotion.modes import Mode
-from ts_locomotion.simulation import commands, terrain
+from ts_locomotion.safety import SafetyLimits
+from ts_locomotion.simulation import commands, scene, terrain
 from ts_locomotion.simulation.commands import CommandRanges
 from ts_locomotion.simulation.height_noise import PERCEPTIONS
 from ts_locomotion.simulation.map_sensor import MapOptions, MapSensor
+from ts_locomotion.simulation.robot_simulator import RobotOptions, RobotSimulator
+from ts_locomotion.training import course as training_course
 from ts_locomotion.training.belief_evaluate import SeeingCell
 
 PERIOD = 25
 """Of a gait, in control steps."""
-ON_ITS_BACK = np.array([0.0, 1.0, 0.0, 0.0])
+LEANING = np.array([np.cos(0.42), 0.0, np.sin(0.42), 0.0])
+"""By 0.84 rad, where the bridge damps."""
 
 
 def test_fishers_test_is_that_of_the_textbook():
@@ -82,21 +87,57 @@ def test_the_driver_asks_for_what_the_pipeline_is_asked_for():
         assert (v_x, v_y) == (lane.SPEED, 0.0) and w_z == pytest.approx(held)
 
 
+def test_a_robot_is_down_where_the_bridge_damps_it_or_its_base_touches_something():
+    limit = SafetyLimits().tilt
+    angles = np.array([0.0, limit - 0.01, limit + 0.01, 0.0])
+    pitched = np.stack([np.cos(angles / 2), 0 * angles, np.sin(angles / 2), 0 * angles], axis=1)
+    told = training_course.down(pitched, np.array([0, 0, 0, 1]))
+    assert told.tolist() == [False, False, True, True]
+
+
 def test_a_run_is_judged_up_to_the_end_of_its_lane():
     run = runs.straight(seconds=4.0, speed=0.5)
-    assert judge(run, 1.5, PERIOD)[:2] == (True, False)
-    assert judge(run, 3.0, PERIOD)[:2] == (False, False)
+    nothing = np.zeros(len(run.time))
+    assert judge(run, nothing, 1.5, PERIOD)[:2] == (True, False)
+    assert judge(run, nothing, 3.0, PERIOD)[:2] == (False, False)
     for moment, expected in ((-1, (True, False)), (100, (False, True))):
-        orientation = run.orientation.copy()
-        orientation[moment] = ON_ITS_BACK
-        assert judge(replace(run, orientation=orientation), 1.5, PERIOD)[:2] == expected
+        orientation, contacts = run.orientation.copy(), nothing.copy()
+        orientation[moment], contacts[moment] = LEANING, 1
+        tilted = replace(run, orientation=orientation)
+        assert judge(tilted, nothing, 1.5, PERIOD)[:2] == expected
+        assert judge(run, contacts, 1.5, PERIOD)[:2] == expected
 
 
 def test_damping_on_the_lane_is_a_fall():
     run = runs.straight(seconds=4.0)
     mode = run.mode.copy()
     mode[120:] = int(Mode.DAMP)
-    assert judge(replace(run, mode=mode), 1.5, PERIOD)[:2] == (False, True)
+    damped = replace(run, mode=mode)
+    assert judge(damped, np.zeros(len(run.time)), 1.5, PERIOD)[:2] == (False, True)
+
+
+def test_a_pose_that_is_put_together_again_touches_what_the_robot_touched():
+    robot = RobotSimulator(RobotOptions("flat", gantry=False))
+    robot.data.qpos[:7] = [0.0, 0.0, 0.2, 0.0, 1.0, 0.0, 0.0]
+    contacts, motions, joints = [], [], []
+    for _ in range(100):
+        robot.step()
+        # What is measured in a step is of the pose before it.
+        mujoco.mj_forward(robot.model, robot.data)
+        contacts.append(robot.data.sensordata[scene.sensor_slices(robot.model)["base_contact"]][0])
+        motions.append(robot.base_motion())
+        joints.append(robot.data.qpos[7:].copy())
+    lying = replace(
+        runs.straight(),
+        time=np.arange(100) / 500,
+        position=np.array([motion.position for motion in motions]),
+        orientation=np.array([motion.orientation for motion in motions]),
+        joint_positions=np.array(joints),
+    )
+    assert contacts[0] == 0 and max(contacts) > 0
+    assert list(replay.base_contacts(lying, robot.ground)) == contacts
+    lifted = replace(lying, position=lying.position + np.array([0.0, 0.0, 1.0]))
+    assert not replay.base_contacts(lifted, robot.ground).any()
 
 
 def test_velocity_errors_are_those_of_the_pipeline():
@@ -107,8 +148,9 @@ def test_velocity_errors_are_those_of_the_pipeline():
     velocity[: runs.RATE + PERIOD] = 0.0
     velocity[150:] = 9.0
     orientation = run.orientation.copy()
-    orientation[150:] = ON_ITS_BACK
-    judged = judge(replace(run, velocity=velocity, orientation=orientation), 9.0, PERIOD)
+    orientation[150:] = LEANING
+    swaying = replace(run, velocity=velocity, orientation=orientation)
+    judged = judge(swaying, np.zeros(len(run.time)), 9.0, PERIOD)
     assert judged.fell
     np.testing.assert_allclose(judged.errors, 0.1)
     assert len(judged.errors) == 150 - runs.RATE - 2 * PERIOD + 1

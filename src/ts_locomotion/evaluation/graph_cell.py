@@ -2,9 +2,10 @@
 
 Each run of the graph walks one terrain seed of the cell; the pipeline walks the same seeds and
 more, with the robot and the physics of the simulator node. They agree when Fisher's exact test
-does not tell their shares of success apart. What a tick computes is compared elsewhere, number
-for number: test/ros/test_pipeline_parity.py. The simulator's map has no noise here, nor has what
-the pipeline sees: `delayed` and `frozen` are those of ts-eval less their noise.
+does not tell their shares of success apart. Both judge a fall by course.down; no topic tells what
+the base has touched, so its poses are put together again. What a tick computes is compared
+elsewhere, number for number: test/ros/test_pipeline_parity.py. The simulator's map has no noise
+here, nor has what the pipeline sees: `delayed` and `frozen` are those of ts-eval less their noise.
 """
 
 import argparse
@@ -19,12 +20,13 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
-from ts_locomotion import bundle, rotation, safety, shipped
+from ts_locomotion import bundle, shipped
 from ts_locomotion.bringup import graph
 from ts_locomotion.bringup.graph import NodeSpec
 from ts_locomotion.demo.main import walk
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.errors import ConfigurationError, LocomotionError
+from ts_locomotion.evaluation import replay
 from ts_locomotion.evaluation.agreement import SIGNIFICANCE, fisher
 from ts_locomotion.modes import Mode
 from ts_locomotion.robot import Array
@@ -35,7 +37,14 @@ from ts_locomotion.simulation.robot_simulator import RobotOptions, make_ground
 from ts_locomotion.simulation.terrain import Terrain
 from ts_locomotion.training import belief_evaluate
 from ts_locomotion.training.belief_evaluate import Perception, SeeingCell
-from ts_locomotion.training.course import Trial, gait_period, lane_end, velocity_errors, wilson
+from ts_locomotion.training.course import (
+    Trial,
+    down,
+    gait_period,
+    lane_end,
+    velocity_errors,
+    wilson,
+)
 from ts_locomotion.training.walkers import BundleWalker
 
 SET_OFF, FOREVER = 0.1, 1000.0
@@ -121,20 +130,20 @@ def lane_of(name: str, height: float) -> Lane:
     return Lane(name, 0.0 if name == "flat" else height)
 
 
-def judge(recording: Recording, end: float, period: int) -> Walked:
+def judge(recording: Recording, base_contacts: Array, end: float, period: int) -> Walked:
     """What a recording of a run tells; what happens beyond the end of the lane does not count.
 
-    `period` is that of the gait, in control steps.
+    `base_contacts` (N,) as replay.py finds them; `period` is that of the gait, in control steps.
     """
     beyond = recording.position[:, 0] > end
     begins = recording.mode == Mode.WALK
     first = int(begins.argmax()) if begins.any() else len(begins)
     last = int(beyond.argmax()) if beyond.any() else len(beyond)
     on_lane = slice(first, last)
-    tilted = rotation.tilt(recording.orientation[on_lane]) > safety.FALLEN_TILT
-    down = tilted | (recording.mode[on_lane] == Mode.DAMP)
-    fell = bool(down.any())
-    upright = slice(first, first + int(down.argmax()) if fell else last)
+    fallen = down(recording.orientation[on_lane], base_contacts[on_lane])
+    fallen |= recording.mode[on_lane] == Mode.DAMP
+    fell = bool(fallen.any())
+    upright = slice(first, first + int(fallen.argmax()) if fell else last)
     errors = velocity_errors(recording.velocity[upright, 0], recording.command[upright, 0], period)
     return Walked(bool(beyond.any()) and not fell, fell, errors)
 
@@ -193,7 +202,9 @@ def _run(options: argparse.Namespace, place: Lane, seed: int, period: int) -> Wa
         if not file.is_file():
             told = (folder / "graph.log").read_text()[-1000:]
             raise ConfigurationError(f"the lane of seed {seed} was not walked:\n{told}")
-        walked = judge(Recording.load(file), place.end(seed), period)
+        recording = Recording.load(file)
+        contacts = replay.base_contacts(recording, place.ground(seed))
+        walked = judge(recording, contacts, place.end(seed), period)
     how = "arrived" if walked.arrived else "fell" if walked.fell else "did not arrive"
     print(f"graph, seed {seed}: {how}", file=sys.stderr, flush=True)
     return walked

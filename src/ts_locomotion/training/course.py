@@ -10,9 +10,10 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from ts_locomotion import observation, robot, rotation, safety
+from ts_locomotion import observation, robot, rotation
 from ts_locomotion.contract import Contract
 from ts_locomotion.robot import Array
+from ts_locomotion.safety import SafetyLimits
 from ts_locomotion.simulation import commands, physics, randomization, scene, terrain
 from ts_locomotion.simulation.commands import CommandRanges
 from ts_locomotion.simulation.physics import Physics
@@ -203,9 +204,8 @@ class Course:
         walking = self.walking()
         self.physics.step(targets)
         self.step += 1
-        tilted = rotation.tilt(self.physics.orientation) > safety.FALLEN_TILT
-        fell = tilted | (self.physics.base_contacts > 0) | self.physics.diverged()
-        self.fell |= fell & ~self.arrived
+        fell = down(self.physics.orientation, self.physics.base_contacts)
+        self.fell |= (fell | self.physics.diverged()) & ~self.arrived
         if self.on_lane:
             self.arrived |= ~self.fell & (self.physics.base_position[:, 0] > self.ends)
         velocity = rotation.rotate_inverse(self.physics.orientation, self.physics.base_velocity)
@@ -248,6 +248,14 @@ class Course:
             torque=float(np.sqrt(_mean(noted.squared_torque, noted.walking))),
             jerk=float(np.sqrt(_mean(change, noted.walking[1:]))),
         )
+
+
+def down(orientation: Array, base_contacts: Array) -> NDArray[np.bool_]:
+    """Whether robots (B,) touch something with their base, or tilt so far that they are damped.
+
+    Orientations (B, 4) are base to world.
+    """
+    return (rotation.tilt(orientation) > SafetyLimits().tilt) | (base_contacts > 0)
 
 
 def gait_period(contract: Contract) -> int:
