@@ -57,8 +57,8 @@ MAPS: Mapping[str, Mapping[str, float]] = {
 }
 """Perceptions that the simulator node can make: its parameters."""
 UNMADE = (
-    "not nominal, offset, noisy and half-missing, whose errors belong to feet and not to places of"
-    " a map, and not killed: the last map of the simulator stays in use"
+    "not nominal, drifting, offset, noisy and half-missing, whose errors belong to feet and not to"
+    " places of a map, and not killed: the last map of the simulator stays in use"
 )
 NOMINAL_ROBOT = Domain(
     friction=(scene.FOOT_FRICTION, scene.FOOT_FRICTION),

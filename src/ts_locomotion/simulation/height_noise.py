@@ -315,9 +315,10 @@ def _only(regime: Regime, sight: Sight = _WHOLE, drift: float = 0.0) -> HeightNo
 
 PERCEPTIONS: Mapping[str, HeightNoiseConfig] = {
     "clean": _only(_CLEAR),
-    "nominal": _only(NOMINAL, drift=0.01),
-    "offset": _only(OFFSET, drift=0.01),
-    "noisy": _only(NOISY, drift=0.01),
+    "nominal": _only(NOMINAL),
+    "drifting": _only(NOMINAL, drift=0.01),
+    "offset": _only(OFFSET),
+    "noisy": _only(NOISY),
     "delayed": replace(_only(NOMINAL, Sight(0, 0, 1, 0, 0), drift=0.01), late_time=(0.3, 0.3)),
     "frozen": replace(
         _only(NOMINAL, Sight(0, 0, 0, 1, 0), drift=0.01), change_interval=(1e9, 1e9)
@@ -334,4 +335,8 @@ PERCEPTIONS: Mapping[str, HeightNoiseConfig] = {
         blackout_blind=1.0,
     ),
 }
-"""The perceptions under which a policy is judged, each pure and at full strength."""
+"""The perceptions under which a policy is judged, each pure and at full strength.
+
+Nominal, offset and noisy are regimes of the paper, which knows no drift. Drifting, delayed, frozen
+and killed are nominal on a map that drifts besides: 1 cm/s along each axis for 2 to 8 s.
+"""

@@ -50,7 +50,7 @@ class Misled:
     """Share of the steps after which this is so; 1 for never."""
     learning_rate: float = 1e-4
     """Highest, from which it falls to the lowest once more."""
-    noise: HeightNoiseConfig = PERCEPTIONS["nominal"]
+    noise: HeightNoiseConfig = PERCEPTIONS["drifting"]
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.begins <= 1.0:
