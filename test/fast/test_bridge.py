@@ -103,7 +103,7 @@ def test_stale_targets_are_held_first_and_then_damp_the_robot_for_good():
 def test_a_fallen_robot_is_damped_and_says_why():
     graph = walking().run(0.1, orientation=(np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0))
     assert graph.bridge.mode.mode == Mode.DAMP
-    assert "tilt 1.57 rad exceeds 0.80 rad" in graph.bridge.mode.reason
+    assert "tilt 1.57 rad exceeds 1.00 rad" in graph.bridge.mode.reason
 
 
 @pytest.mark.parametrize(

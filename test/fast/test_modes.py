@@ -11,7 +11,7 @@ from ts_locomotion.safety import SAFE, JointTargets, SafetyLimits, Verdict
 LIMITS = SafetyLimits()
 STEP = 2_000_000  # [ns]
 RESTING = np.array([0.0, 1.36, -2.87] * 4)
-FALLEN = Verdict(False, "tilt 1.21 rad exceeds 0.80 rad")
+FALLEN = Verdict(False, "tilt 1.21 rad exceeds 1.00 rad")
 
 
 class Robot:

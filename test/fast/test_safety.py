@@ -43,7 +43,7 @@ BAD_STATES = {
         standing(orientation=np.array([0.5, 0.0, 0.0, 0.0])),
         "orientation has norm 0.50, expected 1",
     ),
-    safety._upright: (standing(orientation=rolled(1.21)), "tilt 1.21 rad exceeds 0.80 rad"),
+    safety._upright: (standing(orientation=rolled(1.21)), "tilt 1.21 rad exceeds 1.00 rad"),
     safety._joint_positions: (
         standing(joint_positions=at(2, -3.10, robot.STAND_POSE)),
         "FR_calf_joint position -3.10 rad is outside [-2.97, -0.59] rad",
