@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ts_locomotion import bundle
-from ts_locomotion.training.course import Trial
+from ts_locomotion.simulation import scene
+from ts_locomotion.training.course import Course, Trial
 from ts_locomotion.training.evaluate import evaluate
 
 MODEL = bundle.load(Path(__file__).parents[2] / "models" / "go2_ts")
@@ -26,3 +28,16 @@ def test_the_bundle_walks_at_the_speed_it_is_told(speed):
 def test_the_bundle_walks_stairs_of_eight_centimetres_blind(terrain):
     cell = evaluate(MODEL, Trial("stairs", terrain, 0.08, time=10.0), 16)
     assert cell.success >= 0.75
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_robots_without_spread_start_alike_and_feel_exactly(spread):
+    trial = Trial("stairs", "stairs_up", 0.08, spread=spread)
+    course = Course(MODEL.contract, trial, 3, 0, scene.TRAINING)
+    felt, physics = course.sense(), course.physics
+    alike = (physics.base_position == physics.base_position[0]).all()
+    exactly = all(
+        np.allclose(getattr(felt, name), getattr(physics, name), atol=1e-12)
+        for name in ("orientation", "angular_velocity", "joint_positions", "joint_velocities")
+    )
+    assert (alike, exactly) == (spread == 0.0, spread == 0.0)

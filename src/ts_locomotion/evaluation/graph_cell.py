@@ -1,11 +1,12 @@
 """`ts-eval --graph`: one cell of a table through the real nodes in lockstep, beside the pipeline.
 
 Each run of the graph walks one terrain seed of the cell; the pipeline walks the same seeds and
-more, with the robot and the physics of the simulator node. They agree when Fisher's exact test
-does not tell their shares of success apart. Both judge a fall by course.down; no topic tells what
-the base has touched, so its poses are put together again. What a tick computes is compared
-elsewhere, number for number: test/ros/test_pipeline_parity.py. The simulator's map has no noise
-here, nor has what the pipeline sees: `delayed` and `frozen` are those of ts-eval less their noise.
+more, with the robot, the start and the physics of the simulator node. They agree when Fisher's
+exact test does not tell their shares of success apart. Both judge a fall by course.down; no topic
+tells what the base has touched, so its poses are put together again. What a tick computes is
+compared elsewhere, number for number: test/ros/test_pipeline_parity.py. The simulator's map and
+senses have no noise here, nor have the pipeline's: `delayed` and `frozen` are those of ts-eval
+less their noise.
 """
 
 import argparse
@@ -222,9 +223,8 @@ def _driver(time: float, output: Path) -> NodeSpec:
 
 
 def _pipeline(walker: BundleWalker, place: Lane, options: argparse.Namespace) -> SeeingCell:
-    trial = Trial(
-        place.terrain, place.terrain, place.height, time=options.time, domain=NOMINAL_ROBOT
-    )
+    name, height, time = place.terrain, place.height, options.time
+    trial = Trial(name, name, height, time=time, domain=NOMINAL_ROBOT, spread=0.0)
     noiseless = replace(
         PERCEPTIONS[options.regime], regimes=PERCEPTIONS["clean"].regimes, drift=0.0
     )

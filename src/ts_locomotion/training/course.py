@@ -38,6 +38,8 @@ class Trial:
     push_speed: float = 0.0
     """Largest change of v_x and of v_y every 5 s [m/s]."""
     domain: Domain = field(default_factory=Domain)
+    spread: float = 1.0
+    """Of starts and of sensor noise, as a share of the usual; 0: all start alike, feel exactly."""
 
 
 class Cell(NamedTuple):
@@ -144,8 +146,8 @@ class Course:
     def _place(self) -> None:
         count = self.terrain_count
         level = np.array([place.start_height for place in self.terrains])
-        x, y = self.rng.uniform(-0.3, 0.3, count), self.rng.uniform(-0.7, 0.7, count)
-        yaw = self.rng.uniform(-0.2, 0.2, count)
+        furthest = self.trial.spread * np.array([0.3, 0.7, 0.2])[:, None]
+        x, y, yaw = self.rng.uniform(-furthest, furthest, (3, count))
         base = np.stack([x, y, level + robot.STAND_HEIGHT + 0.005], axis=1)
         repeats = (self.count // count, 1)
         self.physics.reset(
@@ -168,11 +170,11 @@ class Course:
         terms = observation.TERMS
 
         def noisy(name: str, value: Array) -> Array:
-            width = terms[name].noise
+            width = self.trial.spread * terms[name].noise
             return value + self.rng.uniform(-width, width, value.shape)
 
         # A small turn of the base moves projected gravity by its noise.
-        width = terms["projected_gravity"].noise / 2
+        width = self.trial.spread * terms["projected_gravity"].noise / 2
         turn = self.rng.uniform(-width, width, (self.count, 3))
         orientation = _multiply(self.physics.orientation, turn)
         return observation.Proprioception(
