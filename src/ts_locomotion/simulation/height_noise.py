@@ -337,6 +337,7 @@ PERCEPTIONS: Mapping[str, HeightNoiseConfig] = {
 }
 """The perceptions under which a policy is judged, each pure and at full strength.
 
-Nominal, offset and noisy are regimes of the paper, which knows no drift. Drifting, delayed, frozen
-and killed are nominal on a map that drifts besides: 1 cm/s along each axis for 2 to 8 s.
+Nominal, offset and noisy are the three regimes, as of the paper, which knows no drift. Drifting,
+delayed, frozen and killed are nominal on a map that drifts besides: 1 cm/s along each axis, anew
+every 2 to 8 s; a frozen one all the way.
 """
