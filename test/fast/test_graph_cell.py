@@ -42,7 +42,7 @@ def test_the_simulator_builds_the_ground_that_the_pipeline_walks():
         ground = place.ground(3)
         walked = terrain.make(name, height, seed=3, stream="eval")
         assert ground.centres == pytest.approx(walked.centres), name
-        assert place.end(3) == pytest.approx(walked.bounds[1] - 1.7), name
+        assert training_course.lane_end(ground) == pytest.approx(walked.bounds[1] - 1.7), name
 
 
 def test_a_height_or_terrain_that_the_simulator_does_not_make_is_refused():
@@ -119,12 +119,13 @@ def test_damping_on_the_lane_is_a_fall():
 def test_a_pose_that_is_put_together_again_touches_what_the_robot_touched():
     robot = RobotSimulator(RobotOptions("flat", gantry=False))
     robot.data.qpos[:7] = [0.0, 0.0, 0.2, 0.0, 1.0, 0.0, 0.0]
+    sensor = scene.sensor_slices(robot.model)["base_contact"]
     contacts, motions, joints = [], [], []
     for _ in range(100):
         robot.step()
         # What is measured in a step is of the pose before it.
         mujoco.mj_forward(robot.model, robot.data)
-        contacts.append(robot.data.sensordata[scene.sensor_slices(robot.model)["base_contact"]][0])
+        contacts.append(robot.data.sensordata[sensor][0])
         motions.append(robot.base_motion())
         joints.append(robot.data.qpos[7:].copy())
     lying = replace(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ts_locomotion import observation, perception
 from ts_locomotion.belief import Scans
-from ts_locomotion.simulation.sighted_environment import PRIVILEGED
+from ts_locomotion.simulation.sighted_environment import PRIVILEGED, TOLD
 from ts_locomotion.training import belief_student, belief_teacher, tasks
 from ts_locomotion.training.ablation_plan import Edit
 from ts_locomotion.training.belief_encoder import BeliefStudent, Senses
@@ -54,7 +54,7 @@ def student(of: BeliefTeacher, edit: Edit = lambda task: task) -> BeliefStudent:
 
 def distillation(edit: Edit = lambda task: task) -> Distillation:
     """A sequence of random senses, stored as if a student of the edited task had walked it."""
-    taught, config = teacher(scan_group=belief_teacher.TOLD), edit(task()).student
+    taught, config = teacher(scan_group=TOLD), edit(task()).student
     learner = Distillation(taught, student(taught, edit), config, ROBOTS)
     random = torch.Generator().manual_seed(2)
     with torch.inference_mode():

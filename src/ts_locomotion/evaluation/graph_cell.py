@@ -79,10 +79,6 @@ class Lane(NamedTuple):
     terrain: str
     height: float
 
-    def end(self, seed: int) -> float:
-        """Where a robot has crossed it [m]."""
-        return lane_end(self.ground(seed))
-
     def ground(self, seed: int) -> Terrain:
         """What the simulator node makes of it."""
         return make_ground(RobotOptions(self.terrain, seed=seed, size=self.height or None))
@@ -203,9 +199,9 @@ def _run(options: argparse.Namespace, place: Lane, seed: int, period: int) -> Wa
         if not file.is_file():
             told = (folder / "graph.log").read_text()[-1000:]
             raise ConfigurationError(f"the lane of seed {seed} was not walked:\n{told}")
-        recording = Recording.load(file)
-        contacts = replay.base_contacts(recording, place.ground(seed))
-        walked = judge(recording, contacts, place.end(seed), period)
+        recording, ground = Recording.load(file), place.ground(seed)
+        contacts = replay.base_contacts(recording, ground)
+        walked = judge(recording, contacts, lane_end(ground), period)
     how = "arrived" if walked.arrived else "fell" if walked.fell else "did not arrive"
     print(f"graph, seed {seed}: {how}", file=sys.stderr, flush=True)
     return walked

@@ -40,6 +40,8 @@ WRENCH_SCALE = np.array([[25.0], [4.0]])
 """Of force [N] and torque [N m] on the base."""
 NOWHERE = np.zeros((1, 1, 1), dtype=np.float32)
 """No displacement of scan points."""
+TOLD = "told_scans"
+"""Observation group of what a good map says of the ground, else of the truth."""
 HOLE = 0.2
 """Ground that lies further below a sole is a hole to step over and counts as this deep [m]."""
 
@@ -88,7 +90,7 @@ class SightedEnvironment(Environment):
         """Observation groups: those of Environment, and what is seen."""
         groups = super().observe() | {"scans": self.scans}
         if self.config.told_noise:
-            groups["told_scans"] = self.told_scans
+            groups[TOLD] = self.told_scans
         if self.noise and self.config.height_noise:
             groups |= network_scans(self.noise.scans(), self.count)
         return groups
@@ -209,7 +211,7 @@ _CHANGING = ("air_time", "wrench", "wrench_time", "scans")
 def observation_layout(config: SightedConfig, sees: bool) -> dict[str, tuple[str, ...]]:
     """Names of the terms in each observation group that learners use; scans if they see."""
     layout = environment.observation_layout(config) | {"privileged": tuple(PRIVILEGED)}
-    seen = ("scans", "told_scans") if config.told_noise else ("scans",)
+    seen = ("scans", TOLD) if config.told_noise else ("scans",)
     return layout | dict.fromkeys(seen, ("scans",)) if sees else layout
 
 

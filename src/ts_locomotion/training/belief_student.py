@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation import curriculum
 from ts_locomotion.simulation.environment import Robots
-from ts_locomotion.simulation.sighted_environment import SightedEnvironment
+from ts_locomotion.simulation.sighted_environment import TOLD, SightedEnvironment
 from ts_locomotion.training import belief_teacher, checkpoint, run
 from ts_locomotion.training.belief_encoder import DECODED, BeliefStudent, Senses
 from ts_locomotion.training.belief_networks import BeliefTeacher
@@ -24,7 +24,7 @@ from ts_locomotion.training.vector import VectorEnvironment
 
 SENSED = ("policy", *Senses._fields[1:])
 """Observation groups that are its Senses."""
-GROUPS = (*SENSED, "scans", belief_teacher.TOLD, "privileged")
+GROUPS = (*SENSED, "scans", TOLD, "privileged")
 BLIND_GROUPS = ("policy", "privileged")
 
 
@@ -207,7 +207,7 @@ def noise_factor(config: Student, done: float) -> float:
 
 def build(task: BeliefTask, seed: int, teacher_folder: Path, folder: Path) -> StudentRunner:
     """Environment, networks and algorithm; the student begins with its teacher's weights."""
-    teacher, _ = belief_teacher.load(task, teacher_folder, belief_teacher.TOLD)
+    teacher, _ = belief_teacher.load(task, teacher_folder, TOLD)
     told = checkpoint.load(teacher_folder / run.CHECKPOINT)
     noise = task.height_noise if task.exteroception else None
     config = replace(task.environment, height_noise=noise, told_noise=noise)

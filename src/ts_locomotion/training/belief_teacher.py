@@ -10,6 +10,7 @@ from tensordict import TensorDict
 from ts_locomotion import observation, perception
 from ts_locomotion.simulation.sighted_environment import (
     PRIVILEGED,
+    TOLD,
     SightedConfig,
     SightedEnvironment,
     observation_layout,
@@ -22,9 +23,6 @@ from ts_locomotion.training.mirrored_ppo import MirroredPPO
 from ts_locomotion.training.ppo_settings import check_batches
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.vector import VectorEnvironment
-
-TOLD = "told_scans"
-"""Observation group of what a good map says, else of the truth; see sighted_environment.py."""
 
 
 class TeacherRunner(Runner):

@@ -257,7 +257,7 @@ def down(orientation: Array, base_contacts: Array) -> NDArray[np.bool_]:
 
     Orientations (B, 4) are base to world.
     """
-    return (rotation.tilt(orientation) > SafetyLimits().tilt) | (base_contacts > 0)
+    return (rotation.tilt(orientation) > SafetyLimits.tilt) | (base_contacts > 0)
 
 
 def gait_period(contract: Contract) -> int:
