@@ -24,13 +24,17 @@ STEPS = ROBOTS * 6
 
 
 def task(teacher: int = 4, student: int = 4) -> BeliefTask:
-    """The tiny belief task, so many iterations of each stage, with a checkpoint after each."""
+    """The tiny belief task without specialist, so many iterations of the other stages.
+
+    With a checkpoint after each.
+    """
     tiny = tasks.make("go2_belief_tiny")
     assert isinstance(tiny, BeliefTask)
     return replace(
         tiny,
         steps=teacher * STEPS,
         save_interval=1,
+        specialist=None,
         student=replace(tiny.student, steps=student * STEPS),
     )
 

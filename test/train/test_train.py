@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,6 +52,8 @@ def test_an_interrupted_training_continues_as_if_nothing_had_happened(tmp_path):
 def test_the_curves_of_a_continued_training_have_every_step_once(tmp_path):
     for iterations in (2, 3, 5):
         train(tiny(iterations), [], 3, tmp_path)
+        # Event files are read by name: the second, then a count, in which 10 comes before 9.
+        time.sleep(1.0)
     steps = [iteration * STEPS for iteration in range(1, 6)]
     assert list(Curves(tmp_path).points("loss/value")) == steps
 

@@ -125,6 +125,8 @@ def _stages(task: tasks.AnyTask, options: argparse.Namespace) -> Iterator[Row]:
         if isinstance(task, BeliefTask):
             save(runner, folder)
             del runner
+            # What the specialist's steps cost is what the first teacher's do.
+            task = replace(task, specialist=None)
             place = folder / "student"
             place.mkdir()
             student = belief_student.build(task, options.seed, folder, place)

@@ -34,6 +34,8 @@ class Ground:
     easiest: float = 0.0
     hardest: float = 0.0
     """Size of the terrain [m] at the first and the last level; see terrain.KINDS."""
+    least_depth: float = 0.0
+    """Of its holes [m]."""
 
 
 class Cell(NamedTuple):
@@ -93,7 +95,9 @@ class Bank:
         fraction = level / max(1, self.levels - 1)
         size = ground.easiest + fraction * (ground.hardest - ground.easiest)
         seed = int(rng.integers(2**31))
-        place = terrain.make(ground.kind, size, seed=seed, stream="train")
+        place = terrain.make(
+            ground.kind, size, seed=seed, stream="train", least_depth=ground.least_depth
+        )
         variation = randomization.draw(domain, rng)
         model = scene.compile_scene(place, options)
         physics.vary(model, variation)

@@ -204,8 +204,11 @@ def make(
     difficulty: float | None = None,
     seed: int = 0,
     stream: Stream = "eval",
+    least_depth: float = 0.0,
 ) -> Terrain:
     """A terrain by name, of a `size` [m] (see `KINDS`) or a `difficulty` in [0, 1].
+
+    It starts at least at `least_depth` [m] above the ground, which is how deep its holes are.
 
     Equal arguments give equal terrains. The streams "train" and "eval" never share one.
     Raises ConfigurationError for an unknown name or a size that makes no sense.
@@ -215,7 +218,8 @@ def make(
     rng = _generator(name, seed, stream)
     before, after = flat(2 * START_LENGTH), flat(2.0)
     pieces = [before, kind.build(rng, size), after]
-    return _lay_out(name, size, pieces, -START_LENGTH, kind.start_level(size, stream))
+    level = max(kind.start_level(size, stream), least_depth)
+    return _lay_out(name, size, pieces, -START_LENGTH, level)
 
 
 class Segment(NamedTuple):

@@ -84,22 +84,22 @@ class Belief:
 
     def check(self, place: Path) -> None:
         """Raises ConfigurationError without a teacher, or where a student of another began."""
-        source, copy = self.teacher / run.CHECKPOINT, place / run.CHECKPOINT
-        if not source.exists():
+        if not (self.teacher / run.CHECKPOINT).exists():
             raise ConfigurationError(f"{self.teacher} holds no teacher: no {run.CHECKPOINT}")
-        if copy.exists() and copy.read_bytes() != source.read_bytes():
-            raise ConfigurationError(
-                f"{place} holds a student of another teacher than {self.teacher}: choose another"
-                " --out"
-            )
+        for source, copy in self._loans(place):
+            if copy.exists() and copy.read_bytes() != source.read_bytes():
+                raise ConfigurationError(
+                    f"{place} holds a student of another teacher than {self.teacher}: choose"
+                    " another --out"
+                )
 
     def train(self, task: AnyTask, edits: Sequence[str], seed: int, place: Path) -> None:
-        """Train a student beside a copy of its teacher, as the second stage of ts-train."""
+        """Train a student beside copies of its teachers, as the last stage of ts-train."""
         assert isinstance(task, BeliefTask)
         self.check(place)
         prepare(seed)
         place.mkdir(parents=True, exist_ok=True)
-        self._lend(place / run.CHECKPOINT)
+        self._lend(place)
         run.write_record(place, task, edits, seed)
         teach(task, seed, place)
 
@@ -127,12 +127,19 @@ class Belief:
         today = tasks.make(task.name)
         return replace(task, **{name: getattr(today, name) for name in STUDENT_SETTINGS})
 
-    def _lend(self, copy: Path) -> None:
-        """The teacher's checkpoint beside its student."""
-        if not copy.exists():
-            partial = copy.with_suffix(".partial")
-            shutil.copyfile(self.teacher / run.CHECKPOINT, partial)
-            partial.replace(copy)
+    def _loans(self, place: Path) -> list[tuple[Path, Path]]:
+        """Checkpoints of the teachers and where a student finds them."""
+        names = (run.CHECKPOINT, f"{run.SPECIALIST}/{run.CHECKPOINT}")
+        return [(self.teacher / n, place / n) for n in names if (self.teacher / n).exists()]
+
+    def _lend(self, place: Path) -> None:
+        """The teachers' checkpoints beside their student."""
+        for source, copy in self._loans(place):
+            if not copy.exists():
+                copy.parent.mkdir(exist_ok=True)
+                partial = copy.with_suffix(".partial")
+                shutil.copyfile(source, partial)
+                partial.replace(copy)
 
 
 def _overall(cells: Sequence[SeeingCell]) -> dict[str, float]:

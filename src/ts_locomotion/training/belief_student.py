@@ -17,7 +17,7 @@ from ts_locomotion.simulation.sighted_environment import TOLD, SightedEnvironmen
 from ts_locomotion.training import belief_teacher, checkpoint, run
 from ts_locomotion.training.belief_encoder import DECODED, BeliefStudent, Senses
 from ts_locomotion.training.belief_networks import BeliefTeacher
-from ts_locomotion.training.belief_tasks import BeliefTask, Student
+from ts_locomotion.training.belief_tasks import BeliefTask, Specialist, Student, student_grounds
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.side_by_side import SideBySide
 from ts_locomotion.training.vector import VectorEnvironment
@@ -40,6 +40,14 @@ class Targets(NamedTuple):
     privileged: Tensor
 
 
+class Elsewhere(NamedTuple):
+    """Robots on whose ground another teaches."""
+
+    teacher: BeliefTeacher
+    robots: Tensor
+    """Whether each of them (B,) is one."""
+
+
 class Distillation:
     """Behaviour cloning and reconstruction through time, on sequences that the student walked.
 
@@ -47,9 +55,15 @@ class Distillation:
     """
 
     def __init__(
-        self, teacher: BeliefTeacher, student: BeliefStudent, config: Student, robots: int
+        self,
+        teacher: BeliefTeacher,
+        student: BeliefStudent,
+        config: Student,
+        robots: int,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.teacher, self.student, self.config = teacher.eval(), student, config
+        self.elsewhere = elsewhere
         self.groups = GROUPS if student.sight else BLIND_GROUPS
         self.cores = SideBySide()
         self.learning_rate = config.learning_rate
@@ -119,8 +133,12 @@ class Distillation:
 
     def _targets(self) -> Targets:
         stored = self.stored
+        walked = TensorDict(stored, batch_size=stored["policy"].shape[:2])
         with torch.no_grad():
-            actions = self.teacher(TensorDict(stored, batch_size=stored["policy"].shape[:2]))
+            actions = self.teacher(walked)
+            if self.elsewhere:
+                other, robots = self.elsewhere
+                actions[:, robots] = other(walked[:, robots])
             heights = stored["policy"][..., :0]
             if self.teacher.scan_encoder is not None:
                 heights = self.teacher.scan_encoder.normalize(stored["scans"]).flatten(-2)
@@ -208,15 +226,17 @@ def noise_factor(config: Student, done: float) -> float:
 def build(task: BeliefTask, seed: int, teacher_folder: Path, folder: Path) -> StudentRunner:
     """Environment, networks and algorithm; the student begins with its teacher's weights."""
     teacher, _ = belief_teacher.load(task, teacher_folder, TOLD)
-    told = checkpoint.load(teacher_folder / run.CHECKPOINT)
     noise = task.height_noise if task.exteroception else None
-    config = replace(task.environment, height_noise=noise, told_noise=noise)
+    grounds = student_grounds(task)
+    config = replace(task.environment, grounds=grounds, height_noise=noise, told_noise=noise)
     environment = SightedEnvironment(config, seed + 1)
-    environment.level[:] = told["environment"]["arrays"]["level"][: environment.count].numpy()
+    highest = _highest(task, teacher_folder)[environment.ground]
+    environment.level[:] = highest
     # A student that earned its levels would, blind so often, never walk the teacher's hardest.
-    environment.promote = curriculum.anywhere_up_to(_highest_of_kind(environment))
+    environment.promote = curriculum.anywhere_up_to(highest)
     student = BeliefStudent(teacher, **student_settings(task))
-    algorithm = Distillation(teacher, student, task.student, environment.count)
+    elsewhere = _elsewhere(task, teacher_folder, environment.ground)
+    algorithm = Distillation(teacher, student, task.student, environment.count, elsewhere)
     return StudentRunner(environment, task, algorithm, folder)
 
 
@@ -244,12 +264,34 @@ def student_settings(task: BeliefTask) -> dict[str, Any]:
     }
 
 
-def _highest_of_kind(environment: SightedEnvironment) -> Robots:
-    """The highest level (B,) that any robot on the same kind of ground is at."""
-    ground, level = environment.ground, environment.level
-    highest = np.zeros(ground.max() + 1, dtype=np.int64)
-    np.maximum.at(highest, ground, level)
-    return highest[ground]
+def _elsewhere(task: BeliefTask, folder: Path, ground: Robots) -> Elsewhere | None:
+    """The specialist in a teacher's folder, for the robots on the `ground` (B,) of its kind."""
+    if not task.specialist:
+        return None
+    specialist, _ = belief_teacher.load(task, folder / run.SPECIALIST, TOLD)
+    return Elsewhere(specialist, torch.from_numpy(ground == _special_kind(task.specialist, task)))
+
+
+def _highest(task: BeliefTask, folder: Path) -> Robots:
+    """The highest level on each kind of ground that any robot of its teacher was at."""
+    grounds, levels = task.environment.grounds, _levels(folder)
+    highest = np.zeros(len(grounds), dtype=np.int64)
+    np.maximum.at(highest, curriculum.interleave(grounds, len(levels)), levels)
+    if task.specialist:
+        kind = _special_kind(task.specialist, task)
+        highest[kind] = _levels(folder / run.SPECIALIST).max()
+    return highest
+
+
+def _levels(folder: Path) -> Robots:
+    """Of the robots (B,) of the teacher in a folder."""
+    state = checkpoint.load(folder / run.CHECKPOINT)
+    return state["environment"]["arrays"]["level"].numpy()
+
+
+def _special_kind(special: Specialist, task: BeliefTask) -> int:
+    """Which of the grounds is the specialist's."""
+    return [ground.kind for ground in task.environment.grounds].index(special.ground.kind)
 
 
 def _senses(obs: Any) -> Senses:

@@ -51,6 +51,8 @@ def from_plain(template: Any, plain: Any) -> Any:
 
     A setting that is newer than those values has its own default, which is how it was before.
     """
+    if plain is None:
+        return None
     if _is_config(template):
         values = {
             field.name: from_plain(getattr(template, field.name), plain[field.name])

@@ -19,7 +19,8 @@ from ts_locomotion.training.walkers import BundleWalker
 SCORES = "scores.json"
 SCORED = ("nominal", "blank")
 """Perceptions of the scores that travel with a bundle that sees; ts-eval knows more."""
-KEPT = (run.CHECKPOINT, run.RECORD, f"{run.STUDENT}/{run.CHECKPOINT}")
+STAGES = ("", run.SPECIALIST, run.STUDENT)
+KEPT = (run.RECORD, *(str(Path(stage) / run.CHECKPOINT) for stage in STAGES))
 
 
 def publish(

@@ -32,8 +32,8 @@ from ts_locomotion.training.teacher_student import TeacherStudentPPO, interleave
 
 CHECKPOINT = "checkpoint.pt"
 RECORD = "run.yaml"
-STUDENT = "student"
-"""Folder of the second stage within that of the first."""
+SPECIALIST, STUDENT = "specialist", "student"
+"""Folders of the later stages within that of the first."""
 PACKAGES = ("torch", "rsl-rl-lib", "mujoco", "numpy")
 
 
@@ -42,14 +42,15 @@ def write_record(folder: Path, task: AnyTask, edits: Sequence[str], seed: int) -
     begun = (folder / CHECKPOINT).exists() and (folder / RECORD).exists()
     before = read_record(folder) if begun else {}
     told = {"name": task.name, "edits": list(edits), "seed": seed}
-    if begun and told.items() <= before.items() and task_of(before) == task:
+    plain = as_plain(task)
+    if begun and told.items() <= before.items() and before["task"] == plain:
         return
     record = {
         **told,
         "command": _command(task, seed),
         "commit": before.get("commit") or _commit(),
         "versions": before.get("versions") or _versions(),
-        "task": as_plain(task),
+        "task": plain,
     }
     checkpoint.write_text(folder / RECORD, yaml.safe_dump(record, sort_keys=False))
 

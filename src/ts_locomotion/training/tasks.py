@@ -279,5 +279,9 @@ def tiny(task: AnyTask) -> AnyTask:
     )
     if isinstance(small, BeliefTask):
         misled = replace(small.misled, begins=0.25)
-        return replace(small, misled=misled, student=replace(small.student, **stage))
+        student = replace(small.student, **stage)
+        special = small.specialist and replace(
+            small.specialist, ground=small.environment.grounds[1], steps=stage["steps"]
+        )
+        return replace(small, misled=misled, specialist=special, student=student)
     return small

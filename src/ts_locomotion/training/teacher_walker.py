@@ -1,6 +1,7 @@
 """In an evaluation: teachers that see, and the student of a run without a bundle. Needs torch."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,17 @@ def load(folder: Path, name: str) -> "TeacherWalker":
         return TeacherWalker(name, actor, contract_of(task, actor, name, {}))
     teacher, _ = belief_teacher.load(task, folder)
     student = BeliefStudent(teacher, **belief_student.student_settings(task))
-    return TeacherWalker(name, teacher, belief_export.contract_of(task, student, name, {}))
+    contract = belief_export.contract_of(task, student, name, {})
+    return TeacherWalker(name, teacher, contract, _specialists(task, folder))
+
+
+def _specialists(task: BeliefTask, folder: Path) -> Mapping[str, MLPModel]:
+    """Who teaches instead, by the kind of ground; nobody while there is none."""
+    place = folder / run.SPECIALIST
+    if not task.specialist or not (place / run.CHECKPOINT).exists():
+        return {}
+    specialist, _ = belief_teacher.load(task, place)
+    return {task.specialist.ground.kind: specialist}
 
 
 def student_bundle(folder: Path) -> Bundle | None:
@@ -50,17 +61,26 @@ def student_bundle(folder: Path) -> Bundle | None:
 
 
 class TeacherWalker:
-    """The teacher, told the true ground and the privileged state."""
+    """The teacher of a ground, told the truth about it and the privileged state."""
 
     sight: str | None = "truth"
 
-    def __init__(self, name: str, teacher: MLPModel, contract: Contract) -> None:
+    def __init__(
+        self,
+        name: str,
+        teacher: MLPModel,
+        contract: Contract,
+        specialists: Mapping[str, MLPModel] | None = None,
+    ) -> None:
+        """`specialists` take the teacher's place on their kinds of ground."""
         torch.set_num_threads(1)
-        self.name, self.contract, self._teacher = name, contract, teacher
+        self.name, self.contract = name, contract
+        self._first, self._specialists = teacher, specialists or {}
 
     def begin(self, course: Course, heights: HeightGrids) -> None:
         """Forget everything."""
         self._course, self._heights = course, heights
+        self._teacher = self._specialists.get(course.trial.terrain, self._first)
         count = course.count
         friction = [randomization.privileged(each)["friction"] for each in course.variations]
         self._friction = np.array(friction)[course.physics.assignment]

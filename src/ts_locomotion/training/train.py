@@ -13,8 +13,15 @@ import torch
 from ts_locomotion.errors import ConfigurationError, LocomotionError
 from ts_locomotion.simulation.environment import Environment
 from ts_locomotion.simulation.sighted_environment import SightedConfig, SightedEnvironment
-from ts_locomotion.training import belief_student, belief_teacher, run, tasks, wandb_mirror
-from ts_locomotion.training.belief_tasks import BeliefTask
+from ts_locomotion.training import (
+    belief_student,
+    belief_teacher,
+    checkpoint,
+    run,
+    tasks,
+    wandb_mirror,
+)
+from ts_locomotion.training.belief_tasks import BeliefTask, Specialist, specialised
 from ts_locomotion.training.overrides import as_plain, override
 from ts_locomotion.training.publish import publish
 from ts_locomotion.training.runner import Runner
@@ -25,7 +32,9 @@ from ts_locomotion.training.vector import VectorEnvironment
 ROOM = 8
 """Free disk that a training needs, in sizes of its checkpoint."""
 STUDENT_SETTINGS = ("student", "height_noise")
-"""Of a belief task: what its teacher has nothing to do with."""
+"""Of a belief task: what its teachers have nothing to do with."""
+LATER_SETTINGS = ("specialist", *STUDENT_SETTINGS)
+"""What its first teacher has nothing to do with."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,15 +82,19 @@ def train(
     if not resume:
         # At once: a run killed before its first checkpoint must not go on from the old one.
         interrupted.unlink(missing_ok=True)
-        shutil.rmtree(folder / run.STUDENT, ignore_errors=True)
+        for stage in (run.SPECIALIST, run.STUDENT):
+            shutil.rmtree(folder / stage, ignore_errors=True)
     elif interrupted.exists():
         _check_same(task, seed, folder)
         _continue(runner, folder)
     _check_room(runner, folder)
     run.write_record(folder, task, edits, seed)
-    steps_left = max(0, task.steps - runner.steps_done)
-    runner.learn(-(-steps_left // runner.steps_of_iteration))
-    return teach(task, seed, folder) if isinstance(task, BeliefTask) else runner
+    _finish(runner, task.steps)
+    if not isinstance(task, BeliefTask):
+        return runner
+    if task.specialist:
+        specialise(task, task.specialist, seed, folder)
+    return teach(task, seed, folder)
 
 
 def prepare(seed: int) -> None:
@@ -90,17 +103,35 @@ def prepare(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def specialise(task: BeliefTask, special: Specialist, seed: int, folder: Path) -> None:
+    """The second teacher of a belief task, who begins as the first in the folder ended."""
+    place = folder / run.SPECIALIST
+    place.mkdir(exist_ok=True)
+    runner = belief_teacher.build(specialised(task, special), seed, place)
+    if (place / run.CHECKPOINT).exists():
+        _continue(runner, place)
+    else:
+        runner.alg.load(checkpoint.load(folder / run.CHECKPOINT), None, True)
+    _check_room(runner, place)
+    _finish(runner, special.steps)
+
+
 def teach(task: BeliefTask, seed: int, folder: Path) -> Runner:
-    """The second stage of a belief task: a student beside its teacher's folder."""
+    """The last stage of a belief task: a student beside its teachers' folders."""
     place = folder / run.STUDENT
     place.mkdir(exist_ok=True)
     student = belief_student.build(task, seed, folder, place)
     if (place / run.CHECKPOINT).exists():
         _continue(student, place)
     _check_room(student, place)
-    steps_left = max(0, task.student.steps - student.steps_done)
-    student.learn(-(-steps_left // student.steps_of_iteration))
+    _finish(student, task.student.steps)
     return student
+
+
+def _finish(runner: Runner, steps: int) -> None:
+    """Learn what is left of so many environment steps."""
+    steps_left = max(0, steps - runner.steps_done)
+    runner.learn(-(-steps_left // runner.steps_of_iteration))
 
 
 def build(task: AnyTask, seed: int, folder: Path) -> Runner:
@@ -143,8 +174,11 @@ def _check_same(task: AnyTask, seed: int, folder: Path) -> None:
     """A run continues only as what it was begun, but for its length and for stages to come."""
     record = run.read_record(folder)
     before, now = _binding(as_plain(run.task_of(record))), _binding(as_plain(task))
-    begun = (folder / run.STUDENT / run.CHECKPOINT).exists()
-    free = () if begun else STUDENT_SETTINGS
+    free: tuple[str, ...] = LATER_SETTINGS
+    if (folder / run.SPECIALIST / run.CHECKPOINT).exists():
+        free = STUDENT_SETTINGS
+    if (folder / run.STUDENT / run.CHECKPOINT).exists():
+        free = ()
     changed = [name for name in now if name not in free and now[name] != before.get(name)]
     changed += ["seed"] if record["seed"] != seed else []
     if changed:

@@ -1,0 +1,150 @@
+"""The second teacher of a belief task: what it is trained for, and whom it teaches."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import belief
+import numpy as np
+import pytest
+import torch
+
+from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation import curriculum, scene, terrain
+from ts_locomotion.simulation.curriculum import Ground
+from ts_locomotion.simulation.sighted_environment import SightedEnvironment
+from ts_locomotion.simulation.terrain import HeightGrids
+from ts_locomotion.training import belief_student, checkpoint, run, tasks
+from ts_locomotion.training.belief_student import Distillation, Elsewhere
+from ts_locomotion.training.belief_tasks import (
+    BeliefTask,
+    Specialist,
+    specialised,
+    student_grounds,
+)
+from ts_locomotion.training.course import Course, Trial
+from ts_locomotion.training.publish import publish
+from ts_locomotion.training.teacher_walker import TeacherWalker, load
+from ts_locomotion.training.train import train
+
+STAIRS = Ground("stairs_up", share=3, variants=2, easiest=0.05, hardest=0.15)
+SPECIAL = Specialist(ground=STAIRS, steps=3 * belief.STEPS)
+
+
+def task(steps: int = SPECIAL.steps) -> BeliefTask:
+    """The tiny belief task with a specialist."""
+    return replace(belief.task(2, 2), specialist=replace(SPECIAL, steps=steps))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("specialist")
+    train(task(), [], 0, folder)
+    return folder
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return checkpoint.load(folder / run.CHECKPOINT)["actor_state_dict"]
+
+
+def test_it_walks_its_own_ground_alone_for_other_rewards():
+    shipped = tasks.make("go2_belief")
+    assert isinstance(shipped, BeliefTask) and shipped.specialist
+    special = specialised(shipped, shipped.specialist)
+    assert [ground.kind for ground in special.environment.grounds] == ["stepping_stones"]
+    before, after = shipped.environment.weights, special.environment.weights
+    assert after.foothold < before.foothold and after.hips > before.hips
+    assert replace(after, foothold=before.foothold, hips=before.hips) == before
+    assert special.steps == shipped.specialist.steps and special.specialist is None
+
+
+def test_nobody_wades_on_its_ground():
+    shipped = tasks.make("go2_belief")
+    assert isinstance(shipped, BeliefTask) and shipped.specialist
+    ground = shipped.specialist.ground
+    place = terrain.make(
+        ground.kind, ground.easiest, stream="train", least_depth=ground.least_depth
+    )
+    shallow = terrain.make(ground.kind, ground.easiest, stream="train")
+    assert place.start_height == ground.least_depth > 2 * shallow.start_height
+
+
+def test_the_bank_digs_as_deep_as_its_ground_says():
+    deep = Ground("stepping_stones", variants=1, easiest=0.06, hardest=0.1, least_depth=0.3)
+    environment = belief.task().environment
+    config = replace(environment, grounds=(deep,), environments=2)
+    bank = SightedEnvironment(config, 0).bank
+    assert {cell.terrain.start_height for cell in bank.cells} == {0.3}
+
+
+def test_its_student_walks_its_ground_in_place_of_the_first_teachers():
+    assert student_grounds(task()) == (belief.task().environment.grounds[0], STAIRS)
+    assert student_grounds(belief.task()) == belief.task().environment.grounds
+
+
+def test_a_robot_on_its_ground_imitates_it_and_the_others_do_not():
+    learner = belief.distillation()
+    first = learner._targets().actions.clone()
+    robots = torch.arange(belief.ROBOTS) % 3 == 0
+    other = belief.teacher(seed=5, scan_group="told_scans")
+    learner.elsewhere = Elsewhere(other, robots)
+    actions = learner._targets().actions
+    assert torch.equal(actions[:, ~robots], first[:, ~robots])
+    assert belief.difference(actions[:, robots], first[:, robots]) > 1e-3
+    alone = Distillation(other, learner.student, learner.config, belief.ROBOTS)
+    alone.stored = learner.stored
+    assert belief.difference(actions[:, robots], alone._targets().actions[:, robots]) < 1e-6
+
+
+def test_it_begins_as_the_first_teacher_ended_and_leaves_that_as_it_is(tmp_path):
+    train(task(steps=1), [], 0, tmp_path)
+    special = checkpoint.load(tmp_path / run.SPECIALIST / run.CHECKPOINT)
+    first = checkpoint.load(tmp_path / run.CHECKPOINT)
+    assert special["steps"] == belief.STEPS and first["steps"] == 2 * belief.STEPS
+    apart = [
+        belief.difference(value.float(), weights(tmp_path)[name].float())
+        for name, value in special["actor_state_dict"].items()
+        if name.endswith("weight")
+    ]
+    assert 0.0 < max(apart) < 0.05
+
+
+def test_its_levels_and_those_of_the_first_teacher_are_its_students(trained):
+    taught = {"": [1, 0, 1, 0, 1, 0, 1, 0], run.SPECIALIST: [0, 1, 0, 0, 0, 0, 0, 0]}
+    for stage, levels in taught.items():
+        path = trained / stage / run.CHECKPOINT
+        state = checkpoint.load(path)
+        state["environment"]["arrays"]["level"][:] = torch.tensor(levels)
+        checkpoint.save(path, state)
+    on_stairs = curriculum.interleave(belief.task().environment.grounds, 8) == 1
+    assert (np.array(taught[""])[on_stairs] == 0).all()
+    assert belief_student._highest(task(), trained).tolist() == [1, 1]
+    assert belief_student._highest(belief.task(), trained).tolist() == [1, 0]
+    student = belief_student.build(task(), 0, trained, trained / "again")
+    environment = student.env.environment
+    assert student.alg.elsewhere is not None
+    assert np.array_equal(student.alg.elsewhere.robots.numpy(), environment.ground == 1)
+    assert (environment.ground == 1).sum() == 6
+
+
+def test_a_bundle_keeps_it_and_its_ground_is_judged_beside_it(trained, tmp_path):
+    publish(trained, tmp_path / "bundle", 0)
+    walker = load(tmp_path / "bundle", "teacher")
+    assert isinstance(walker, TeacherWalker)
+    for kind, stage in (("stairs_up", run.SPECIALIST), ("flat", "")):
+        trial = Trial(kind, kind, 0.1, time=0.1)
+        course = Course(walker.contract, trial, 2, 0, scene.TRAINING)
+        walker.begin(course, HeightGrids(course.terrains))
+        acting = walker._teacher.state_dict()
+        assert all(torch.equal(acting[n], v) for n, v in weights(trained / stage).items())
+
+
+def test_while_it_is_not_there_the_first_teacher_is_judged_alone(trained, tmp_path):
+    for name in (run.CHECKPOINT, run.RECORD):
+        (tmp_path / name).write_bytes((trained / name).read_bytes())
+    walker = load(tmp_path, "teacher")
+    assert isinstance(walker, TeacherWalker) and not walker._specialists
+
+
+def test_it_cannot_be_changed_once_it_is_trained(trained):
+    with pytest.raises(ConfigurationError, match="another specialist"):
+        train(task(steps=7 * belief.STEPS), [], 0, trained)
