@@ -1,6 +1,7 @@
 """An ablation trains every cell once, however often it is interrupted, and tells what came out."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -242,6 +243,8 @@ def test_curves_span_interruptions_and_tell_when_a_score_was_reached(tmp_path):
         curves.close()
 
     note(range(1, 31), 5.0)
+    # Event files are read by name: the second, then a count, in which 10 comes before 9.
+    time.sleep(1.0)
     note(range(21, 41), 1.0)
     curves = Curves(tmp_path)
     assert len(curves.values("error")) == 40 and curves.values("nothing") == []
