@@ -121,7 +121,7 @@ class Specialist:
 
 @dataclass(frozen=True)
 class BeliefTask:
-    """All that defines a two-stage training."""
+    """All that defines a training in stages: teacher, specialist if there is one, student."""
 
     name: str
     purpose: str

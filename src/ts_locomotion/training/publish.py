@@ -19,8 +19,7 @@ from ts_locomotion.training.walkers import BundleWalker
 SCORES = "scores.json"
 SCORED = ("nominal", "blank")
 """Perceptions of the scores that travel with a bundle that sees; ts-eval knows more."""
-STAGES = ("", run.SPECIALIST, run.STUDENT)
-KEPT = (run.RECORD, *(str(Path(stage) / run.CHECKPOINT) for stage in STAGES))
+KEPT = (run.RECORD, run.CHECKPOINT, *(f"{stage}/{run.CHECKPOINT}" for stage in run.LATER))
 
 
 def publish(

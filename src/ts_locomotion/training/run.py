@@ -32,7 +32,7 @@ from ts_locomotion.training.teacher_student import TeacherStudentPPO, interleave
 
 CHECKPOINT = "checkpoint.pt"
 RECORD = "run.yaml"
-SPECIALIST, STUDENT = "specialist", "student"
+LATER = SPECIALIST, STUDENT = "specialist", "student"
 """Folders of the later stages within that of the first."""
 PACKAGES = ("torch", "rsl-rl-lib", "mujoco", "numpy")
 

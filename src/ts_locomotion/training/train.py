@@ -82,7 +82,7 @@ def train(
     if not resume:
         # At once: a run killed before its first checkpoint must not go on from the old one.
         interrupted.unlink(missing_ok=True)
-        for stage in (run.SPECIALIST, run.STUDENT):
+        for stage in run.LATER:
             shutil.rmtree(folder / stage, ignore_errors=True)
     elif interrupted.exists():
         _check_same(task, seed, folder)
@@ -108,12 +108,8 @@ def specialise(task: BeliefTask, special: Specialist, seed: int, folder: Path) -
     place = folder / run.SPECIALIST
     place.mkdir(exist_ok=True)
     runner = belief_teacher.build(specialised(task, special), seed, place)
-    if (place / run.CHECKPOINT).exists():
-        _continue(runner, place)
-    else:
-        runner.alg.load(checkpoint.load(folder / run.CHECKPOINT), None, True)
-    _check_room(runner, place)
-    _finish(runner, special.steps)
+    runner.alg.load(checkpoint.load(folder / run.CHECKPOINT), None, True)
+    _go_on(runner, place, special.steps)
 
 
 def teach(task: BeliefTask, seed: int, folder: Path) -> Runner:
@@ -121,11 +117,16 @@ def teach(task: BeliefTask, seed: int, folder: Path) -> Runner:
     place = folder / run.STUDENT
     place.mkdir(exist_ok=True)
     student = belief_student.build(task, seed, folder, place)
-    if (place / run.CHECKPOINT).exists():
-        _continue(student, place)
-    _check_room(student, place)
-    _finish(student, task.student.steps)
+    _go_on(student, place, task.student.steps)
     return student
+
+
+def _go_on(runner: Runner, place: Path, steps: int) -> None:
+    """A later stage in its folder, from the beginning or from its checkpoint."""
+    if (place / run.CHECKPOINT).exists():
+        _continue(runner, place)
+    _check_room(runner, place)
+    _finish(runner, steps)
 
 
 def _finish(runner: Runner, steps: int) -> None:
