@@ -1,4 +1,4 @@
-"""At the end of its training a teacher is told what a good map knows; its critic is not."""
+"""In the end a teacher is told what its student can know; its critic sees the ground."""
 
 from dataclasses import replace
 
@@ -8,15 +8,24 @@ import pytest
 import torch
 
 from ts_locomotion.errors import ConfigurationError
-from ts_locomotion.simulation.sighted_environment import SightedEnvironment, true_scans
-from ts_locomotion.training import belief_teacher
-from ts_locomotion.training.belief_tasks import Misled
+from ts_locomotion.simulation.sighted_environment import (
+    VELOCITY,
+    SightedEnvironment,
+    privileged,
+    true_scans,
+)
+from ts_locomotion.training import belief_teacher, checkpoint
+from ts_locomotion.training.belief_tasks import BeliefTask, Misled
 from ts_locomotion.training.belief_teacher import TeacherRunner
+
+
+def task() -> BeliefTask:
+    return replace(belief.task(), misled=Misled(velocity=0.08))
 
 
 @pytest.fixture
 def runner(tmp_path) -> TeacherRunner:
-    return belief_teacher.build(belief.task(), 0, tmp_path)
+    return belief_teacher.build(task(), 0, tmp_path)
 
 
 def stepped(environment: SightedEnvironment) -> dict[str, np.ndarray]:
@@ -33,6 +42,39 @@ def test_told_scans_are_true_until_the_teacher_is_misled_and_the_true_ones_stay_
     assert np.median(seen["told_scans"] - seen["scans"]) == pytest.approx(0.05, abs=0.003)
     truth = true_scans(runner.environment.physics, runner.environment.bank.heights)
     assert np.array_equal(seen["scans"], truth)
+
+
+def velocity_errors(environment: SightedEnvironment, steps: int) -> np.ndarray:
+    """Of what is told (steps, B, 3); fails where anything else that is told is wrong."""
+    errors = []
+    for _ in range(steps):
+        told = stepped(environment)["privileged"]
+        friction = environment.bank.privileged["friction"][environment.physics.assignment]
+        true = privileged(environment.physics, environment._body, friction, environment.air_time)
+        assert np.array_equal(told[:, :-3], true[:, :-3])
+        errors.append(told[:, VELOCITY] - true[:, VELOCITY])
+    return np.array(errors)
+
+
+def test_the_velocity_told_is_true_until_it_is_misled_and_then_wanders_about_the_truth(runner):
+    environment = runner.environment
+    assert not velocity_errors(environment, 3).any()
+    environment.mislead()
+    errors = velocity_errors(environment, 400)[100:]
+    assert errors.std() == pytest.approx(runner.task.misled.velocity, rel=0.1)
+    assert abs(errors.mean()) < 0.01
+    later = np.mean(errors[:-15] * errors[15:]) / errors.var()
+    assert later == pytest.approx(np.exp(-15 * environment.step_time / 0.3), abs=0.1)
+
+
+def test_a_misled_environment_goes_on_being_misled_where_it_was_left(runner, tmp_path):
+    runner.environment.mislead()
+    velocity_errors(runner.environment, 5)
+    state = checkpoint.environment_state(runner.environment)
+    again = belief_teacher.build(task(), 0, tmp_path).environment
+    checkpoint.restore_environment(again, state)
+    wrong = velocity_errors(runner.environment, 5)
+    assert wrong.any() and np.array_equal(velocity_errors(again, 5), wrong)
 
 
 def test_to_mislead_once_more_changes_nothing(runner):

@@ -13,7 +13,9 @@ from ts_locomotion.simulation import curriculum, scene, terrain
 from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.sighted_environment import SightedEnvironment
 from ts_locomotion.simulation.terrain import HeightGrids
-from ts_locomotion.training import belief_student, checkpoint, run, tasks
+from ts_locomotion.training import belief_student, belief_teacher, checkpoint, run, tasks
+from ts_locomotion.training.belief_encoder import BeliefStudent, TwoTrunks
+from ts_locomotion.training.belief_networks import last_layer
 from ts_locomotion.training.belief_student import Distillation, Elsewhere
 from ts_locomotion.training.belief_tasks import (
     BeliefTask,
@@ -57,6 +59,15 @@ def test_it_walks_its_own_ground_alone_for_other_rewards():
     assert special.steps == shipped.specialist.steps and special.specialist is None
 
 
+def test_it_is_told_a_velocity_as_wrong_as_its_students_guess_and_the_first_teacher_is_not():
+    shipped = tasks.make("go2_belief")
+    assert isinstance(shipped, BeliefTask) and shipped.specialist
+    special = specialised(shipped, shipped.specialist)
+    assert belief_teacher.world(shipped).told_velocity_error == 0.0
+    assert belief_teacher.world(special).told_velocity_error == shipped.specialist.misled.velocity
+    assert shipped.specialist.misled.velocity > 0.0
+
+
 def test_nobody_wades_on_its_ground():
     shipped = tasks.make("go2_belief")
     assert isinstance(shipped, BeliefTask) and shipped.specialist
@@ -95,6 +106,19 @@ def test_a_robot_on_its_ground_imitates_it_and_the_others_do_not():
     assert belief.difference(actions[:, robots], alone._targets().actions[:, robots]) < 1e-6
 
 
+def test_who_sees_nothing_imitates_the_first_teacher_wherever_it_is():
+    learner = belief.distillation()
+    first = learner._targets().actions.clone()
+    everybody = torch.ones(belief.ROBOTS, dtype=torch.bool)
+    learner.elsewhere = Elsewhere(belief.teacher(seed=5, scan_group="told_scans"), everybody)
+    learner.stored["valid"][:] = 1.0
+    learner.stored["valid"][1, 2] = 0.0
+    apart = (learner._targets().actions - first).abs().amax(-1)
+    assert apart[1, 2] == 0.0
+    apart[1, 2] = 1.0
+    assert apart.min() > 1e-6
+
+
 def test_it_begins_as_the_first_teacher_ended_and_leaves_that_as_it_is(tmp_path):
     train(task(steps=1), [], 0, tmp_path)
     special = checkpoint.load(tmp_path / run.SPECIALIST / run.CHECKPOINT)
@@ -126,6 +150,12 @@ def test_its_levels_and_those_of_the_first_teacher_are_its_students(trained):
     assert (environment.ground == 1).sum() == 6
 
 
+def test_the_blind_have_none(tmp_path):
+    train(replace(task(), exteroception=False), [], 0, tmp_path)
+    assert not (tmp_path / run.SPECIALIST).exists()
+    assert (tmp_path / run.STUDENT / run.CHECKPOINT).exists()
+
+
 def test_a_bundle_keeps_it_and_its_ground_is_judged_beside_it(trained, tmp_path):
     publish(trained, tmp_path / "bundle", 0)
     walker = load(tmp_path / "bundle", "teacher")
@@ -148,3 +178,26 @@ def test_while_it_is_not_there_the_first_teacher_is_judged_alone(trained, tmp_pa
 def test_it_cannot_be_changed_once_it_is_trained(trained):
     with pytest.raises(ConfigurationError, match="another specialist"):
         train(task(steps=7 * belief.STEPS), [], 0, trained)
+
+
+def test_its_student_has_both_trunks_and_mixes_them_by_what_it_knows():
+    first, second = belief.teacher(seed=1), belief.teacher(seed=2)
+    student = BeliefStudent(first, second, **belief_student.student_settings(task()))
+    assert isinstance(student.mlp, TwoTrunks)
+    known = torch.randn(5, first.mlp[0].in_features)
+    bias = last_layer(student.mlp.selector).bias
+    for surely, teacher in ((-1e3, first), (1e3, second)):
+        with torch.no_grad():
+            bias.fill_(surely)
+        assert belief.difference(student.mlp(known), teacher.mlp(known)) < 1e-5
+    with torch.no_grad():
+        bias.zero_()
+    share = torch.sigmoid(student.mlp.selector(known))
+    mixed = (1 - share) * first.mlp(known) + share * second.mlp(known)
+    assert belief.difference(student.mlp(known), mixed) < 1e-5
+    assert share.std() > 0.0
+
+
+def test_without_it_its_student_has_the_trunk_of_the_one_teacher():
+    student = BeliefStudent(belief.teacher(), **belief_student.student_settings(task()))
+    assert not isinstance(student.mlp, TwoTrunks)

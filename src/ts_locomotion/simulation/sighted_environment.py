@@ -33,11 +33,15 @@ PRIVILEGED: Mapping[str, int] = {
 }
 """What the belief teacher is told: the 50 entries of Miki et al. 2022, table S3, and the base
 velocity, which their robot estimates and a Go2 does not."""
+VELOCITY = slice(-3, None)
+"""Where the velocity lies in it."""
 
 FORCE_SCALE = 100.0
 """Of foot forces [N]."""
 WRENCH_SCALE = np.array([[25.0], [4.0]])
 """Of force [N] and torque [N m] on the base."""
+VELOCITY_ERROR_TIME = 0.3
+"""In which an error of the velocity told is forgotten [s]."""
 NOWHERE = np.zeros((1, 1, 1), dtype=np.float32)
 """No displacement of scan points."""
 TOLD = "told_scans"
@@ -70,6 +74,8 @@ class SightedConfig(EnvironmentConfig):
     told_noise: HeightNoiseConfig | None = None
     """Of the map that the group told_scans tells of: at once where it is the height noise as well,
     else from `mislead` on; None: no such group."""
+    told_velocity_error: float = 0.0
+    """Of the privileged velocity from `mislead` on: standard deviation along each axis [m/s]."""
 
 
 class SightedEnvironment(Environment):
@@ -96,7 +102,8 @@ class SightedEnvironment(Environment):
         return groups
 
     def mislead(self) -> None:
-        """From now on told_scans are wrong."""
+        """From now on told_scans and the velocity of the privileged state are wrong."""
+        self.misled = True
         if self.config.told_noise and not self.noise:
             self.noise = HeightNoise(self.config.told_noise, self.count)
             self.noise.begin(np.arange(self.count), self.rng)
@@ -106,7 +113,7 @@ class SightedEnvironment(Environment):
         """Everything that changes, as arrays, but the random generator."""
         state = super().state() | {name: np.array(getattr(self, name)) for name in _CHANGING}
         # Forces and contacts in it are of a physics step that a restored physics has not made.
-        state["told"] = self.told.copy()
+        state |= {"told": self.told.copy(), "misled": np.array(self.misled)}
         if self.noise:
             state |= {f"noise.{name}": value for name, value in self.noise.state().items()}
         return state
@@ -114,7 +121,7 @@ class SightedEnvironment(Environment):
     def restore(self, state: Mapping[str, Array]) -> None:
         """Continue from the `state()` of an equal environment."""
         super().restore(state)
-        if any(name.startswith("noise.") for name in state):
+        if state["misled"]:
             self.mislead()
         for name in _CHANGING:
             setattr(self, name, np.array(state[name]))
@@ -130,6 +137,8 @@ class SightedEnvironment(Environment):
 
     def _allocate(self) -> None:
         super()._allocate()
+        self.misled = False
+        self.velocity_error = np.zeros((self.count, 3))
         self.air_time = np.zeros((self.count, 4))
         self.wrench = np.zeros((self.count, 6))
         self.wrench_time = np.zeros(self.count)
@@ -171,7 +180,15 @@ class SightedEnvironment(Environment):
     def _look(self) -> None:
         super()._look()
         self._see()
+        if self.misled:
+            self._misjudge()
         self.told = self._tell()
+
+    def _misjudge(self) -> None:
+        """Let the errors of the velocity told wander, each about zero."""
+        kept = np.exp(-self.step_time / VELOCITY_ERROR_TIME)
+        fresh = self.config.told_velocity_error * self.rng.standard_normal((self.count, 3))
+        self.velocity_error = kept * self.velocity_error + np.sqrt(1.0 - kept**2) * fresh
 
     def _see(self) -> None:
         """Take the scans of this moment, true and as a robot would see them."""
@@ -202,10 +219,12 @@ class SightedEnvironment(Environment):
 
     def _tell(self) -> Array:
         friction = self.bank.privileged["friction"][self.physics.assignment]
-        return privileged(self.physics, self._body, friction, self.air_time)
+        told = privileged(self.physics, self._body, friction, self.air_time)
+        told[:, VELOCITY] += self.velocity_error
+        return told
 
 
-_CHANGING = ("air_time", "wrench", "wrench_time", "scans")
+_CHANGING = ("velocity_error", "air_time", "wrench", "wrench_time", "scans")
 
 
 def observation_layout(config: SightedConfig, sees: bool) -> dict[str, tuple[str, ...]]:

@@ -5,6 +5,7 @@ K privileged, H recurrent width, G gate = F * E, D belief, A action.
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import NamedTuple
 
 import torch
@@ -76,6 +77,24 @@ class SightEncoder(nn.Module):
         self.mlp.load_state_dict(weights | {"0.weight": first})
 
 
+class TwoTrunks(nn.Module):
+    """The trunks of two teachers, mixed by how much the ground looks like the second one's."""
+
+    def __init__(
+        self, first: nn.Sequential, second: nn.Sequential, selector: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+        inputs = first[0].in_features
+        assert isinstance(inputs, int)
+        self.selector = MLP(inputs, 1, tuple(selector), ACTIVATION)
+
+    def forward(self, known: Tensor) -> Tensor:
+        """Actions (..., A) for observations beside beliefs (..., N + D)."""
+        one, other = self.first(known), self.second(known)
+        return one + torch.sigmoid(self.selector(known)) * (other - one)
+
+
 class BeliefStudent(nn.Module):
     """Gated recurrent belief encoder, its decoder, and the trunk that acts on the belief.
 
@@ -86,6 +105,7 @@ class BeliefStudent(nn.Module):
     def __init__(
         self,
         teacher: BeliefTeacher,
+        specialist: BeliefTeacher | None = None,
         *,
         scan_encoding: int,
         scan_encoder: Sequence[int],
@@ -93,11 +113,12 @@ class BeliefStudent(nn.Module):
         layers: int,
         head: Sequence[int],
         decoder: Sequence[int],
+        selector: Sequence[int] = (),
         recurrent: bool = True,
         gated: bool = True,
         decodes: Sequence[str] = DECODED,
     ) -> None:
-        """Weights and statistics of `teacher` are copied where shapes agree.
+        """Weights and statistics of `teacher` are copied where shapes agree, and both trunks.
 
         A student sees if its teacher does; without eyes there is nothing to gate.
         """
@@ -120,8 +141,9 @@ class BeliefStudent(nn.Module):
                 self.skip_head = MLP(hidden, FEET * POINTS, tuple(decoder), ACTIVATION)
         if "privileged" in decodes:
             self.privileged_decoder = MLP(hidden, privileged, tuple(decoder), ACTIVATION)
-        actions = last_layer(teacher.mlp).out_features
-        self.mlp = MLP(size + belief, actions, _hidden_sizes(teacher.mlp), ACTIVATION)
+        self.mlp = deepcopy(teacher.mlp)
+        if specialist:
+            self.mlp = TwoTrunks(self.mlp, deepcopy(specialist.mlp), selector)
         self.decoded = tuple(name for name in decodes if sees or name != "heights")
         self.state_size, self.belief_size, self.sight_size = self.cells.state_size, belief, sight
         self._copy(teacher)
@@ -184,7 +206,6 @@ class BeliefStudent(nn.Module):
         self.obs_normalizer.load_state_dict(teacher.obs_normalizer.state_dict())
         told = teacher.privileged_encoder.normalizer
         self.privileged_normalizer.load_state_dict(told.state_dict())
-        self.mlp.load_state_dict(teacher.mlp.state_dict())
         if self.sight:
             self.sight.copy(teacher)
         if self.gate_head:
@@ -244,8 +265,3 @@ class BlindStudentGraph(StudentGraph):
     ) -> tuple[Tensor, ...]:
         """Belief, next state and privileged state, those of them that there are."""
         return self.tell(Senses(observation), state)
-
-
-def _hidden_sizes(trunk: nn.Sequential) -> tuple[int, ...]:
-    layers = [layer for layer in trunk if isinstance(layer, nn.Linear)]
-    return tuple(layer.out_features for layer in layers[:-1])

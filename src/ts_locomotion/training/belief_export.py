@@ -20,8 +20,8 @@ def describe(
     """Networks and contract of the student that was trained into the folder `source`."""
     student, steps = belief_student.load(task, source / run.STUDENT)
     told = dict(training) | {"steps": task.steps, "student_steps": steps}
-    if task.specialist:
-        told |= {"specialist_steps": task.specialist.steps}
+    if task.second_teacher:
+        told |= {"specialist_steps": task.second_teacher.steps}
     contract = contract_of(task, student, name, told)
     return graphs_of(contract, student), contract
 

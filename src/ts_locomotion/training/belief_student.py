@@ -138,7 +138,10 @@ class Distillation:
             actions = self.teacher(walked)
             if self.elsewhere:
                 other, robots = self.elsewhere
-                actions[:, robots] = other(walked[:, robots])
+                # Who sees nothing cannot know whose ground it is on.
+                sees = stored["valid"].any(-1, keepdim=True)[:, robots]
+                own = other(walked[:, robots])
+                actions[:, robots] = torch.where(sees, own, actions[:, robots])
             heights = stored["policy"][..., :0]
             if self.teacher.scan_encoder is not None:
                 heights = self.teacher.scan_encoder.normalize(stored["scans"]).flatten(-2)
@@ -234,8 +237,9 @@ def build(task: BeliefTask, seed: int, teacher_folder: Path, folder: Path) -> St
     environment.level[:] = highest
     # A student that earned its levels would, blind so often, never walk the teacher's hardest.
     environment.promote = curriculum.anywhere_up_to(highest)
-    student = BeliefStudent(teacher, **student_settings(task))
     elsewhere = _elsewhere(task, teacher_folder, environment.ground)
+    specialist = elsewhere.teacher if elsewhere else None
+    student = BeliefStudent(teacher, specialist, **student_settings(task))
     algorithm = Distillation(teacher, student, task.student, environment.count, elsewhere)
     return StudentRunner(environment, task, algorithm, folder)
 
@@ -243,7 +247,8 @@ def build(task: BeliefTask, seed: int, teacher_folder: Path, folder: Path) -> St
 def load(task: BeliefTask, folder: Path) -> tuple[BeliefStudent, int]:
     """The trained student in a folder and the environment steps it took."""
     state = checkpoint.load(folder / run.CHECKPOINT)
-    student = BeliefStudent(belief_teacher.blank(task), **student_settings(task))
+    specialist = belief_teacher.blank(task) if task.second_teacher else None
+    student = BeliefStudent(belief_teacher.blank(task), specialist, **student_settings(task))
     student.load_state_dict(state["student_state_dict"])
     return student.eval(), state["steps"]
 
@@ -258,6 +263,7 @@ def student_settings(task: BeliefTask) -> dict[str, Any]:
         "layers": student.layers,
         "head": student.head,
         "decoder": student.decoder,
+        "selector": student.selector,
         "recurrent": student.recurrent,
         "gated": student.gated,
         "decodes": [name for name in DECODED if getattr(student, f"decodes_{name}")],
@@ -266,10 +272,12 @@ def student_settings(task: BeliefTask) -> dict[str, Any]:
 
 def _elsewhere(task: BeliefTask, folder: Path, ground: Robots) -> Elsewhere | None:
     """The specialist in a teacher's folder, for the robots on the `ground` (B,) of its kind."""
-    if not task.specialist:
+    if not task.second_teacher:
         return None
     specialist, _ = belief_teacher.load(task, folder / run.SPECIALIST, TOLD)
-    return Elsewhere(specialist, torch.from_numpy(ground == _special_kind(task.specialist, task)))
+    return Elsewhere(
+        specialist, torch.from_numpy(ground == _special_kind(task.second_teacher, task))
+    )
 
 
 def _highest(task: BeliefTask, folder: Path) -> Robots:
@@ -277,8 +285,8 @@ def _highest(task: BeliefTask, folder: Path) -> Robots:
     grounds, levels = task.environment.grounds, _levels(folder)
     highest = np.zeros(len(grounds), dtype=np.int64)
     np.maximum.at(highest, curriculum.interleave(grounds, len(levels)), levels)
-    if task.specialist:
-        kind = _special_kind(task.specialist, task)
+    if task.second_teacher:
+        kind = _special_kind(task.second_teacher, task)
         highest[kind] = _levels(folder / run.SPECIALIST).max()
     return highest
 

@@ -41,9 +41,10 @@ class TeacherAlgorithm(PPO):
 
 @dataclass(frozen=True)
 class Misled:
-    """The end of a teacher's training, which is told what a good map says instead of the truth.
+    """The end of a teacher's training, which is told what its student can know of the truth.
 
-    Told the truth only, it sets its feet where a map that is off by little makes it fall.
+    Told the truth only, it sets its feet where a map that is off by little makes it fall, and
+    trusts its speed more than the student can.
     """
 
     begins: float = 8 / 9
@@ -51,6 +52,8 @@ class Misled:
     learning_rate: float = 1e-4
     """Highest, from which it falls to the lowest once more."""
     noise: HeightNoiseConfig = PERCEPTIONS["drifting"]
+    velocity: float = 0.0
+    """Standard deviation of the velocity told, along each axis [m/s]; students guess as well."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.begins <= 1.0:
@@ -61,7 +64,7 @@ class Misled:
 class Student:
     """Distillation into the student; see training/belief_student.py."""
 
-    steps: int = 2_800_000
+    steps: int = 3_000_000
     """Environment steps."""
     steps_per_iteration: int = 24
     """Also the length of the sequences that gradients flow through."""
@@ -83,6 +86,8 @@ class Student:
     head: tuple[int, ...] = (64, 64)
     """Hidden layers of belief head and gate."""
     decoder: tuple[int, ...] = (64, 64)
+    selector: tuple[int, ...] = (32,)
+    """Of who tells how much of which teacher's trunk is to act, where there are two."""
     recurrent: bool = True
     """Otherwise as many weights that know the current step only."""
     gated: bool = True
@@ -108,15 +113,16 @@ class Specialist:
 
     ground: Ground = field(
         default_factory=lambda: Ground(
-            "stepping_stones", share=5, variants=6, easiest=0.06, hardest=0.25, least_depth=0.3
+            "stepping_stones", share=6, variants=6, easiest=0.06, hardest=0.25, least_depth=0.3
         )
     )
     """Too deep to wade through: who can wade does not learn to aim. Its share is the student's."""
-    steps: int = 6_500_000
+    steps: int = 8_000_000
     """Environment steps."""
     foothold: float = -3.0
     hips: float = -0.05
     """Weights of rewards that differ from those of the first teacher."""
+    misled: Misled = Misled(begins=13 / 16, learning_rate=3e-4, velocity=0.08)
 
 
 @dataclass(frozen=True)
@@ -151,6 +157,11 @@ class BeliefTask:
     def __post_init__(self) -> None:
         check_share(self.settling, "settling")
 
+    @property
+    def second_teacher(self) -> Specialist | None:
+        """The specialist; the blind, who could not tell that they are on its ground, have none."""
+        return self.specialist if self.exteroception else None
+
 
 GROUNDS = (
     Ground("flat", share=2, variants=32),
@@ -172,7 +183,7 @@ def go2_belief() -> BeliefTask:
     """Seeing walk over stairs, gaps and stepping stones (Miki et al. 2022 on a Go2)."""
     return BeliefTask(
         "go2_belief",
-        "belief teacher, then student (Miki et al. 2022): stairs, gaps, stepping stones",
+        "belief teachers, then their student (Miki et al. 2022): stairs, gaps, stepping stones",
         steps=22_500_000,
         specialist=Specialist(),
         environment=SightedConfig(
@@ -229,13 +240,18 @@ def specialised(task: BeliefTask, special: Specialist) -> BeliefTask:
         name=f"{task.name} specialist",
         steps=special.steps,
         specialist=None,
+        misled=special.misled,
         environment=replace(environment, grounds=(special.ground,), weights=weights),
     )
 
 
 def student_grounds(task: BeliefTask) -> tuple[Ground, ...]:
     """The grounds of the teachers: where there is a specialist, those of the specialist."""
-    own = {task.specialist.ground.kind: task.specialist.ground} if task.specialist else {}
+    own = (
+        {task.second_teacher.ground.kind: task.second_teacher.ground}
+        if task.second_teacher
+        else {}
+    )
     return tuple(own.get(ground.kind, ground) for ground in task.environment.grounds)
 
 

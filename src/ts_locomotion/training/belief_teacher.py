@@ -53,7 +53,9 @@ def build(task: BeliefTask, seed: int, folder: Path) -> TeacherRunner:
 def world(task: BeliefTask) -> SightedConfig:
     """The teacher's environment, which can mislead one that sees."""
     told_noise = task.misled.noise if task.exteroception else None
-    return replace(task.environment, told_noise=told_noise)
+    return replace(
+        task.environment, told_noise=told_noise, told_velocity_error=task.misled.velocity
+    )
 
 
 def settings(task: BeliefTask) -> dict[str, Any]:

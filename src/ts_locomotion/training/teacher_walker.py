@@ -44,10 +44,10 @@ def load(folder: Path, name: str) -> "TeacherWalker":
 def _specialists(task: BeliefTask, folder: Path) -> Mapping[str, MLPModel]:
     """Who teaches instead, by the kind of ground; nobody while there is none."""
     place = folder / run.SPECIALIST
-    if not task.specialist or not (place / run.CHECKPOINT).exists():
+    if not task.second_teacher or not (place / run.CHECKPOINT).exists():
         return {}
     specialist, _ = belief_teacher.load(task, place)
-    return {task.specialist.ground.kind: specialist}
+    return {task.second_teacher.ground.kind: specialist}
 
 
 def student_bundle(folder: Path) -> Bundle | None:

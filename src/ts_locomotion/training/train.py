@@ -92,8 +92,8 @@ def train(
     _finish(runner, task.steps)
     if not isinstance(task, BeliefTask):
         return runner
-    if task.specialist:
-        specialise(task, task.specialist, seed, folder)
+    if task.second_teacher:
+        specialise(task, task.second_teacher, seed, folder)
     return teach(task, seed, folder)
 
 
