@@ -48,14 +48,14 @@ def test_the_contract_tells_the_kind_of_action_its_sizes_and_its_settings(export
 
 
 def test_teacher_and_student_learn_all_sixteen_actions(folder):
-    def last_bias(state: dict) -> np.ndarray:
-        (name,) = [n for n in state if n.startswith("mlp.") and state[n].shape == (16,)]
+    def last_bias(state: dict, trunk: str) -> np.ndarray:
+        (name,) = [n for n in state if n.startswith(trunk) and state[n].shape == (16,)]
         return state[name].numpy()
 
     teacher = checkpoint.load(folder / run.CHECKPOINT)
     student = checkpoint.load(folder / run.STUDENT / run.CHECKPOINT)
-    learned = last_bias(teacher["actor_state_dict"])
-    imitated = last_bias(student["student_state_dict"])
+    learned = last_bias(teacher["actor_state_dict"], "mlp.")
+    imitated = last_bias(student["student_state_dict"], "mlp.first.")
     assert np.isfinite(learned).all() and (learned[:4] != imitated[:4]).all()
     assert teacher["environment"]["arrays"]["actions"].shape == (3, 8, 16)
 
