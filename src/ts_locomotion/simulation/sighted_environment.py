@@ -126,8 +126,7 @@ class SightedEnvironment(Environment):
         for name in _CHANGING:
             setattr(self, name, np.array(state[name]))
         self.physics.base_wrench[:] = self.wrench
-        # Checkpoints were once written without it.
-        self.told = np.array(state["told"]) if "told" in state else self._tell()
+        self.told = np.array(state["told"])
         if self.noise:
             prefix = "noise."
             self.noise.restore(
