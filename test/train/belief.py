@@ -15,8 +15,8 @@ from ts_locomotion.training import belief_student, belief_teacher, tasks
 from ts_locomotion.training.ablation_plan import Edit
 from ts_locomotion.training.belief_encoder import BeliefStudent, Senses
 from ts_locomotion.training.belief_networks import BeliefTeacher
-from ts_locomotion.training.belief_student import Distillation
 from ts_locomotion.training.belief_tasks import BeliefTask
+from ts_locomotion.training.distillation import Distillation
 
 ROBOTS = 8
 STEPS = ROBOTS * 6

@@ -15,9 +15,9 @@ from ts_locomotion.training import ablation, ablation_table, checkpoint, run, ta
 from ts_locomotion.training import train as training
 from ts_locomotion.training.ablation_belief import LOOKS, NEEDS_EYES, Belief
 from ts_locomotion.training.ablation_plan import Plan, Variant
-from ts_locomotion.training.belief_student import Distillation
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.course import Trial
+from ts_locomotion.training.distillation import Distillation
 
 PLAN = Plan(
     seeds=(3,),

@@ -27,8 +27,8 @@ from ts_locomotion.training import (
 )
 from ts_locomotion.training import train as training
 from ts_locomotion.training.belief_encoder import Senses
-from ts_locomotion.training.belief_student import Distillation
 from ts_locomotion.training.belief_tasks import BeliefTask
+from ts_locomotion.training.distillation import Distillation
 from ts_locomotion.training.publish import publish
 from ts_locomotion.training.train import train
 

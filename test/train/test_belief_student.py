@@ -12,7 +12,8 @@ from belief import ROBOTS, STEPS, ended, observed, unchanged
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.sighted_environment import SightedEnvironment
 from ts_locomotion.training import belief_student, belief_teacher, checkpoint, run
-from ts_locomotion.training.belief_student import Distillation, StudentRunner
+from ts_locomotion.training.belief_student import StudentRunner
+from ts_locomotion.training.distillation import GROUPS, Distillation
 from ts_locomotion.training.train import train
 
 LENGTH = 6
@@ -153,7 +154,7 @@ def test_a_student_starts_on_the_levels_its_teacher_earned_and_sees_through_nois
     environment = runner.env.environment
     assert isinstance(environment, SightedEnvironment)
     assert (environment.level == 1).all() and environment.noise is runner.noise
-    assert set(belief_student.GROUPS) <= set(environment.observe())
+    assert set(GROUPS) <= set(environment.observe())
 
 
 def test_a_student_walks_all_levels_up_to_its_teachers_highest_however_it_fares(trained):

@@ -10,7 +10,7 @@ from killing import assert_equal, in_a_process_killed_during
 
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.training import checkpoint, run
-from ts_locomotion.training.belief_student import Distillation
+from ts_locomotion.training.distillation import Distillation
 from ts_locomotion.training.mirrored_ppo import MirroredPPO
 from ts_locomotion.training.train import train
 

@@ -7,16 +7,16 @@ import belief
 import numpy as np
 import pytest
 import torch
+from tensordict import TensorDict
 
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation import curriculum, scene, terrain
 from ts_locomotion.simulation.curriculum import Ground
-from ts_locomotion.simulation.sighted_environment import SightedEnvironment
+from ts_locomotion.simulation.sighted_environment import HOLE, SightedEnvironment
 from ts_locomotion.simulation.terrain import HeightGrids
 from ts_locomotion.training import belief_student, belief_teacher, checkpoint, run, tasks
 from ts_locomotion.training.belief_encoder import BeliefStudent, TwoTrunks
 from ts_locomotion.training.belief_networks import last_layer
-from ts_locomotion.training.belief_student import Distillation, Elsewhere
 from ts_locomotion.training.belief_tasks import (
     BeliefTask,
     Specialist,
@@ -24,6 +24,7 @@ from ts_locomotion.training.belief_tasks import (
     student_grounds,
 )
 from ts_locomotion.training.course import Course, Trial
+from ts_locomotion.training.distillation import Distillation, Elsewhere
 from ts_locomotion.training.publish import publish
 from ts_locomotion.training.teacher_walker import TeacherWalker, load
 from ts_locomotion.training.train import train
@@ -77,6 +78,7 @@ def test_nobody_wades_on_its_ground():
     )
     shallow = terrain.make(ground.kind, ground.easiest, stream="train")
     assert place.start_height == ground.least_depth > 2 * shallow.start_height
+    assert place.start_height > HOLE
 
 
 def test_the_bank_digs_as_deep_as_its_ground_says():
@@ -92,8 +94,9 @@ def test_its_student_walks_its_ground_in_place_of_the_first_teachers():
     assert student_grounds(belief.task()) == belief.task().environment.grounds
 
 
-def test_a_robot_on_its_ground_imitates_it_and_the_others_do_not():
+def test_a_robot_before_a_hole_imitates_it_on_its_ground_and_not_elsewhere():
     learner = belief.distillation()
+    learner.stored["heights"][..., 7] = -2 * HOLE
     first = learner._targets().actions.clone()
     robots = torch.arange(belief.ROBOTS) % 3 == 0
     other = belief.teacher(seed=5, scan_group="told_scans")
@@ -106,17 +109,17 @@ def test_a_robot_on_its_ground_imitates_it_and_the_others_do_not():
     assert belief.difference(actions[:, robots], alone._targets().actions[:, robots]) < 1e-6
 
 
-def test_who_sees_nothing_imitates_the_first_teacher_wherever_it_is():
+def test_who_sees_no_hole_imitates_the_first_teacher_wherever_it_is():
     learner = belief.distillation()
     first = learner._targets().actions.clone()
     everybody = torch.ones(belief.ROBOTS, dtype=torch.bool)
     learner.elsewhere = Elsewhere(belief.teacher(seed=5, scan_group="told_scans"), everybody)
-    learner.stored["valid"][:] = 1.0
-    learner.stored["valid"][1, 2] = 0.0
+    learner.stored["heights"].clamp_(min=-0.9 * HOLE)
+    learner.stored["heights"][1, 2, 30] = -1.1 * HOLE
     apart = (learner._targets().actions - first).abs().amax(-1)
-    assert apart[1, 2] == 0.0
-    apart[1, 2] = 1.0
-    assert apart.min() > 1e-6
+    assert apart[1, 2] > 1e-6
+    apart[1, 2] = 0.0
+    assert apart.max() == 0.0
 
 
 def test_it_begins_as_the_first_teacher_ended_and_leaves_that_as_it_is(tmp_path):
@@ -156,16 +159,26 @@ def test_the_blind_have_none(tmp_path):
     assert (tmp_path / run.STUDENT / run.CHECKPOINT).exists()
 
 
-def test_a_bundle_keeps_it_and_its_ground_is_judged_beside_it(trained, tmp_path):
+def test_a_bundle_keeps_it_and_it_is_judged_before_the_holes_of_its_ground(trained, tmp_path):
     publish(trained, tmp_path / "bundle", 0)
     walker = load(tmp_path / "bundle", "teacher")
     assert isinstance(walker, TeacherWalker)
-    for kind, stage in (("stairs_up", run.SPECIALIST), ("flat", "")):
+    special = walker._specialists["stairs_up"]
+    seen = TensorDict(
+        belief.observed(4, torch.Generator().manual_seed(0)), batch_size=belief.ROBOTS
+    )
+    seen["scans"].clamp_(min=-0.9 * HOLE)
+    seen["scans"][1, 50] = -1.1 * HOLE
+    before_hole = torch.arange(belief.ROBOTS) == 1
+    for kind, change in (("stairs_up", before_hole), ("flat", torch.zeros_like(before_hole))):
         trial = Trial(kind, kind, 0.1, time=0.1)
         course = Course(walker.contract, trial, 2, 0, scene.TRAINING)
         walker.begin(course, HeightGrids(course.terrains))
-        acting = walker._teacher.state_dict()
-        assert all(torch.equal(acting[n], v) for n, v in weights(trained / stage).items())
+        expected = torch.where(change[:, None], special(seen), walker._teacher(seen))
+        assert torch.equal(walker._decide(seen), expected)
+    for teacher, stage in ((special, run.SPECIALIST), (walker._teacher, "")):
+        kept = teacher.state_dict()
+        assert all(torch.equal(kept[n], v) for n, v in weights(trained / stage).items())
 
 
 def test_while_it_is_not_there_the_first_teacher_is_judged_alone(trained, tmp_path):

@@ -22,7 +22,7 @@ from ts_locomotion.errors import ConfigurationError, TrainingDiverged
 from ts_locomotion.simulation.clock import CpuTime
 from ts_locomotion.training import checkpoint, run, tasks, wandb_mirror
 from ts_locomotion.training import train as training
-from ts_locomotion.training.belief_student import Distillation
+from ts_locomotion.training.distillation import Distillation
 from ts_locomotion.training.learning_curves import Curves
 from ts_locomotion.training.overrides import override
 from ts_locomotion.training.progress import Progress

@@ -13,12 +13,18 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 
 from ts_locomotion import perception
+from ts_locomotion.simulation.sighted_environment import HOLE
 
 FEET = 4
 POINTS = perception.SCAN_SIZE // FEET
 REACH = 0.6
 """Heights further above or below a foot look alike [m]."""
 ACTIVATION = "lrelu"
+
+
+def sees_hole(heights: Tensor) -> Tensor:
+    """Whether a scan point of any foot lies in a hole. (..., F * P) to (..., 1)."""
+    return (heights < -HOLE).any(-1, keepdim=True)
 
 
 class ScanEncoder(nn.Module):

@@ -62,7 +62,7 @@ class Misled:
 
 @dataclass(frozen=True)
 class Student:
-    """Distillation into the student; see training/belief_student.py."""
+    """Distillation into the student; see training/distillation.py."""
 
     steps: int = 3_000_000
     """Environment steps."""
@@ -106,7 +106,7 @@ class Student:
 
 @dataclass(frozen=True)
 class Specialist:
-    """A second teacher, who goes on where the first ended, on one ground that asks for most.
+    """A second teacher, who goes on where the first ended, over the holes of one ground.
 
     Learned beside the others, stepping stones took four times as many steps, and cost stairs.
     """

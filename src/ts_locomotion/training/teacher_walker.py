@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from rsl_rl.models import MLPModel
 from tensordict import TensorDict
+from torch import Tensor
 
 from ts_locomotion import action, bundle, gait, observation
 from ts_locomotion.belief import Scans
@@ -21,6 +22,7 @@ from ts_locomotion.simulation.sighted_environment import privileged, true_scans
 from ts_locomotion.simulation.terrain import HeightGrids
 from ts_locomotion.training import belief_export, belief_student, belief_teacher, run
 from ts_locomotion.training.belief_encoder import BeliefStudent
+from ts_locomotion.training.belief_networks import sees_hole
 from ts_locomotion.training.belief_tasks import BeliefTask
 from ts_locomotion.training.course import Course
 from ts_locomotion.training.export import contract_of, export
@@ -42,7 +44,7 @@ def load(folder: Path, name: str) -> "TeacherWalker":
 
 
 def _specialists(task: BeliefTask, folder: Path) -> Mapping[str, MLPModel]:
-    """Who teaches instead, by the kind of ground; nobody while there is none."""
+    """Who teaches instead where there is a hole, by the kind of ground; nobody while untrained."""
     place = folder / run.SPECIALIST
     if not task.second_teacher or not (place / run.CHECKPOINT).exists():
         return {}
@@ -72,15 +74,15 @@ class TeacherWalker:
         contract: Contract,
         specialists: Mapping[str, MLPModel] | None = None,
     ) -> None:
-        """`specialists` take the teacher's place on their kinds of ground."""
+        """`specialists` take the teacher's place before the holes of their kinds of ground."""
         torch.set_num_threads(1)
         self.name, self.contract = name, contract
-        self._first, self._specialists = teacher, specialists or {}
+        self._teacher, self._specialists = teacher, specialists or {}
 
     def begin(self, course: Course, heights: HeightGrids) -> None:
         """Forget everything."""
         self._course, self._heights = course, heights
-        self._teacher = self._specialists.get(course.trial.terrain, self._first)
+        self._special = self._specialists.get(course.trial.terrain)
         count = course.count
         friction = [randomization.privileged(each)["friction"] for each in course.variations]
         self._friction = np.array(friction)[course.physics.assignment]
@@ -93,7 +95,7 @@ class TeacherWalker:
         clock = gait.clock(self._phase, gait.is_moving(command))
         observed = self._observe(sensed, command, clock)
         with torch.no_grad():
-            raw = self._teacher(observed).numpy()
+            raw = self._decide(observed).numpy()
         self._action = np.clip(raw, -self.contract.action_clip, self.contract.action_clip)
         self._phase = gait.advance(
             self._phase,
@@ -103,6 +105,12 @@ class TeacherWalker:
         )
         none = np.empty((len(raw), 0))
         return Answer(action.joint_targets(self.contract, raw, clock), raw, none, none)
+
+    def _decide(self, observed: TensorDict) -> Tensor:
+        actions, special = self._teacher(observed), self._special
+        if special is None:
+            return actions
+        return torch.where(sees_hole(observed["scans"]), special(observed), actions)
 
     def _observe(self, sensed: Proprioception, command: Array, clock: Array) -> TensorDict:
         physics = self._course.physics
