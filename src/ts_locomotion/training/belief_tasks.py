@@ -247,11 +247,8 @@ def specialised(task: BeliefTask, special: Specialist) -> BeliefTask:
 
 def student_grounds(task: BeliefTask) -> tuple[Ground, ...]:
     """The grounds of the teachers: where there is a specialist, those of the specialist."""
-    own = (
-        {task.second_teacher.ground.kind: task.second_teacher.ground}
-        if task.second_teacher
-        else {}
-    )
+    special = task.second_teacher
+    own = {special.ground.kind: special.ground} if special else {}
     return tuple(own.get(ground.kind, ground) for ground in task.environment.grounds)
 
 
