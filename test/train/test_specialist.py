@@ -30,7 +30,8 @@ from ts_locomotion.training.teacher_walker import TeacherWalker, load
 from ts_locomotion.training.train import train
 
 STAIRS = Ground("stairs_up", share=3, variants=2, easiest=0.05, hardest=0.15)
-SPECIAL = Specialist(ground=STAIRS, steps=3 * belief.STEPS)
+LENGTH = 3
+SPECIAL = Specialist(grounds=(STAIRS,), steps=3 * belief.STEPS, steps_per_iteration=LENGTH)
 
 
 def task(steps: int = SPECIAL.steps) -> BeliefTask:
@@ -49,11 +50,12 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return checkpoint.load(folder / run.CHECKPOINT)["actor_state_dict"]
 
 
-def test_it_walks_its_own_ground_alone_for_other_rewards():
+def test_it_walks_its_own_grounds_alone_for_other_rewards():
     shipped = tasks.make("go2_belief")
     assert isinstance(shipped, BeliefTask) and shipped.specialist
     special = specialised(shipped, shipped.specialist)
-    assert [ground.kind for ground in special.environment.grounds] == ["stepping_stones"]
+    walked = [ground.kind for ground in special.environment.grounds]
+    assert walked == ["gaps", "planks", "stepping_stones"]
     before, after = shipped.environment.weights, special.environment.weights
     assert after.foothold < before.foothold and after.hips > before.hips
     assert replace(after, foothold=before.foothold, hips=before.hips) == before
@@ -69,10 +71,8 @@ def test_it_is_told_a_velocity_as_wrong_as_its_students_guess_and_the_first_teac
     assert shipped.specialist.misled.velocity > 0.0
 
 
-def test_nobody_wades_on_its_ground():
-    shipped = tasks.make("go2_belief")
-    assert isinstance(shipped, BeliefTask) and shipped.specialist
-    ground = shipped.specialist.ground
+@pytest.mark.parametrize("ground", Specialist().grounds, ids=lambda ground: ground.kind)
+def test_nobody_wades_on_its_grounds(ground):
     place = terrain.make(
         ground.kind, ground.easiest, stream="train", least_depth=ground.least_depth
     )
@@ -89,9 +89,18 @@ def test_the_bank_digs_as_deep_as_its_ground_says():
     assert {cell.terrain.start_height for cell in bank.cells} == {0.3}
 
 
-def test_its_student_walks_its_ground_in_place_of_the_first_teachers():
-    assert student_grounds(task()) == (belief.task().environment.grounds[0], STAIRS)
-    assert student_grounds(belief.task()) == belief.task().environment.grounds
+def test_its_student_walks_each_ground_as_often_as_the_teacher_who_walked_it_most():
+    shipped = tasks.make("go2_belief")
+    assert isinstance(shipped, BeliefTask) and shipped.specialist
+    teachers = (*shipped.environment.grounds, *shipped.specialist.grounds)
+    for ground in student_grounds(shipped):
+        assert ground.share == max(each.share for each in teachers if each.kind == ground.kind)
+
+
+def test_its_student_meets_holes_as_shallow_as_it_teaches_before():
+    first = belief.task().environment.grounds
+    assert student_grounds(task()) == (first[0], replace(first[1], share=3, least_depth=HOLE))
+    assert student_grounds(belief.task()) == first
 
 
 def test_a_robot_before_a_hole_imitates_it_on_its_ground_and_not_elsewhere():
@@ -126,13 +135,20 @@ def test_it_begins_as_the_first_teacher_ended_and_leaves_that_as_it_is(tmp_path)
     train(task(steps=1), [], 0, tmp_path)
     special = checkpoint.load(tmp_path / run.SPECIALIST / run.CHECKPOINT)
     first = checkpoint.load(tmp_path / run.CHECKPOINT)
-    assert special["steps"] == belief.STEPS and first["steps"] == 2 * belief.STEPS
+    assert special["steps"] == belief.ROBOTS * LENGTH and first["steps"] == 2 * belief.STEPS
     apart = [
         belief.difference(value.float(), weights(tmp_path)[name].float())
         for name, value in special["actor_state_dict"].items()
         if name.endswith("weight")
     ]
     assert 0.0 < max(apart) < 0.05
+
+
+def test_it_explores_again(tmp_path):
+    train(replace(task(), specialist=replace(SPECIAL, steps=1, initial_std=0.7)), [], 0, tmp_path)
+    assert belief.difference(weights(tmp_path)["distribution.std_param"], torch.tensor(0.7)) > 0.05
+    std = weights(tmp_path / run.SPECIALIST)["distribution.std_param"]
+    assert belief.difference(std, torch.tensor(0.7)) < 0.05
 
 
 def test_its_levels_and_those_of_the_first_teacher_are_its_students(trained):

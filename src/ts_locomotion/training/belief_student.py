@@ -1,5 +1,6 @@
 """The last stage of the belief task: its student, its environment and its training loop."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,11 +10,17 @@ import torch
 
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation import curriculum
+from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.environment import Robots
 from ts_locomotion.simulation.sighted_environment import TOLD, SightedEnvironment
 from ts_locomotion.training import belief_teacher, checkpoint, run
 from ts_locomotion.training.belief_encoder import DECODED, BeliefStudent
-from ts_locomotion.training.belief_tasks import BeliefTask, Specialist, Student, student_grounds
+from ts_locomotion.training.belief_tasks import (
+    BeliefTask,
+    Student,
+    special_grounds,
+    student_grounds,
+)
 from ts_locomotion.training.distillation import Distillation, Elsewhere
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.vector import VectorEnvironment
@@ -108,32 +115,25 @@ def student_settings(task: BeliefTask) -> dict[str, Any]:
 
 
 def _elsewhere(task: BeliefTask, folder: Path, ground: Robots) -> Elsewhere | None:
-    """The specialist in a teacher's folder, for the robots on the `ground` (B,) of its kind."""
+    """The specialist in a teacher's folder, for the robots whose `ground` (B,) is one of its."""
     if not task.second_teacher:
         return None
     specialist, _ = belief_teacher.load(task, folder / run.SPECIALIST, TOLD)
-    return Elsewhere(
-        specialist, torch.from_numpy(ground == _special_kind(task.second_teacher, task))
-    )
+    own = [each.kind for each in special_grounds(task)]
+    is_own = np.array([each.kind in own for each in task.environment.grounds])
+    return Elsewhere(specialist, torch.from_numpy(is_own[ground]))
 
 
 def _highest(task: BeliefTask, folder: Path) -> Robots:
     """The highest level on each kind of ground that any robot of its teacher was at."""
-    grounds, levels = task.environment.grounds, _levels(folder)
-    highest = np.zeros(len(grounds), dtype=np.int64)
-    np.maximum.at(highest, curriculum.interleave(grounds, len(levels)), levels)
+    highest = _reached(task.environment.grounds, folder)
     if task.second_teacher:
-        kind = _special_kind(task.second_teacher, task)
-        highest[kind] = _levels(folder / run.SPECIALIST).max()
-    return highest
+        highest |= _reached(task.second_teacher.grounds, folder / run.SPECIALIST)
+    return np.array([highest[ground.kind] for ground in task.environment.grounds])
 
 
-def _levels(folder: Path) -> Robots:
-    """Of the robots (B,) of the teacher in a folder."""
-    state = checkpoint.load(folder / run.CHECKPOINT)
-    return state["environment"]["arrays"]["level"].numpy()
-
-
-def _special_kind(special: Specialist, task: BeliefTask) -> int:
-    """Which of the grounds is the specialist's."""
-    return [ground.kind for ground in task.environment.grounds].index(special.ground.kind)
+def _reached(grounds: Sequence[Ground], folder: Path) -> dict[str, int]:
+    """The highest level on each kind of ground that a robot of the teacher in a folder was at."""
+    levels = checkpoint.load(folder / run.CHECKPOINT)["environment"]["arrays"]["level"].numpy()
+    kinds = curriculum.interleave(grounds, len(levels))
+    return {ground.kind: levels[kinds == i].max() for i, ground in enumerate(grounds)}

@@ -9,7 +9,7 @@ from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.height_noise import PERCEPTIONS, HeightNoiseConfig
 from ts_locomotion.simulation.randomization import Domain
 from ts_locomotion.simulation.rewards import Shape, Weights
-from ts_locomotion.simulation.sighted_environment import SightedConfig, Wrenches
+from ts_locomotion.simulation.sighted_environment import HOLE, SightedConfig, Wrenches
 from ts_locomotion.training.ppo_settings import PPO, ActionNoise, check_share
 
 
@@ -104,25 +104,34 @@ class Student:
             )
 
 
+HOLES = (
+    Ground("gaps", share=1, variants=6, easiest=0.05, hardest=0.35, least_depth=0.3),
+    Ground("planks", share=1, variants=4, easiest=0.06, hardest=0.25, least_depth=0.3),
+    Ground("stepping_stones", share=8, variants=6, easiest=0.06, hardest=0.25, least_depth=0.3),
+)
+"""Too deep to wade through: who can wade does not learn to aim."""
+
+
 @dataclass(frozen=True)
 class Specialist:
-    """A second teacher, who goes on where the first ended, over the holes of one ground.
+    """A second teacher, who goes on where the first ended, over the holes of some grounds.
 
     Learned beside the others, stepping stones took four times as many steps, and cost stairs.
     """
 
-    ground: Ground = field(
-        default_factory=lambda: Ground(
-            "stepping_stones", share=6, variants=6, easiest=0.06, hardest=0.25, least_depth=0.3
-        )
-    )
-    """Too deep to wade through: who can wade does not learn to aim. Its share is the student's."""
+    grounds: tuple[Ground, ...] = HOLES
+    """Gaps and planks it knows soon, stones it learns to the end."""
     steps: int = 8_000_000
     """Environment steps."""
+    steps_per_iteration: int = 12
+    """Half of the first teacher's: an update moves it no further than the divergence allows, so it
+    learns faster in smaller ones."""
+    initial_std: float = 0.4
+    """Of its actions: who had settled explores again, and learns twice as fast."""
     foothold: float = -3.0
     hips: float = -0.05
     """Weights of rewards that differ from those of the first teacher."""
-    misled: Misled = Misled(begins=13 / 16, learning_rate=3e-4, velocity=0.08)
+    misled: Misled = Misled(begins=0.75, learning_rate=3e-4, velocity=0.08)
 
 
 @dataclass(frozen=True)
@@ -239,17 +248,31 @@ def specialised(task: BeliefTask, special: Specialist) -> BeliefTask:
         task,
         name=f"{task.name} specialist",
         steps=special.steps,
+        steps_per_iteration=special.steps_per_iteration,
         specialist=None,
         misled=special.misled,
-        environment=replace(environment, grounds=(special.ground,), weights=weights),
+        environment=replace(environment, grounds=special.grounds, weights=weights),
     )
 
 
+def special_grounds(task: BeliefTask) -> tuple[Ground, ...]:
+    """The grounds of the specialist, if there is one."""
+    return task.second_teacher.grounds if task.second_teacher else ()
+
+
 def student_grounds(task: BeliefTask) -> tuple[Ground, ...]:
-    """The grounds of the teachers: where there is a specialist, those of the specialist."""
-    special = task.second_teacher
-    own = {special.ground.kind: special.ground} if special else {}
-    return tuple(own.get(ground.kind, ground) for ground in task.environment.grounds)
+    """The grounds of the teachers, each as often as it was walked by who walked it most.
+
+    Holes are as shallow as those before which a specialist teaches.
+    """
+    shares = {ground.kind: ground.share for ground in special_grounds(task)}
+
+    def walked(ground: Ground) -> Ground:
+        share = max(ground.share, shares[ground.kind])
+        return replace(ground, share=share, least_depth=HOLE)
+
+    grounds = task.environment.grounds
+    return tuple(walked(ground) if ground.kind in shares else ground for ground in grounds)
 
 
 def phase_residual(task: BeliefTask) -> BeliefTask:

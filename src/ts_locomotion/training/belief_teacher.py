@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rsl_rl.modules import GaussianDistribution
 from tensordict import TensorDict
 
 from ts_locomotion import observation, perception
@@ -33,6 +34,13 @@ class TeacherRunner(Runner):
     def __init__(self, environment: SightedEnvironment, task: BeliefTask, folder: Path) -> None:
         super().__init__(VectorEnvironment(environment), task, settings(task), folder)
         self.environment = environment
+
+    def explore(self, std: float) -> None:
+        """Draw every action with this standard deviation from now on."""
+        distribution = self.alg.actor.distribution
+        assert isinstance(distribution, GaussianDistribution)
+        with torch.no_grad():
+            distribution.std_param.fill_(std)
 
     def _schedule(self) -> None:
         task, done = self.task, self.steps_done / self.task.steps

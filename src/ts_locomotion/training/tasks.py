@@ -281,7 +281,7 @@ def tiny(task: AnyTask) -> AnyTask:
         misled = replace(small.misled, begins=0.25)
         student = replace(small.student, **stage)
         special = small.specialist and replace(
-            small.specialist, ground=small.environment.grounds[1], steps=stage["steps"]
+            small.specialist, grounds=small.environment.grounds[1:], **stage
         )
         return replace(small, misled=misled, specialist=special, student=student)
     return small

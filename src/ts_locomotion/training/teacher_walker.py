@@ -49,7 +49,7 @@ def _specialists(task: BeliefTask, folder: Path) -> Mapping[str, MLPModel]:
     if not task.second_teacher or not (place / run.CHECKPOINT).exists():
         return {}
     specialist, _ = belief_teacher.load(task, place)
-    return {task.second_teacher.ground.kind: specialist}
+    return {ground.kind: specialist for ground in task.second_teacher.grounds}
 
 
 def student_bundle(folder: Path) -> Bundle | None:

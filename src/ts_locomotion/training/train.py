@@ -109,6 +109,7 @@ def specialise(task: BeliefTask, special: Specialist, seed: int, folder: Path) -
     place.mkdir(exist_ok=True)
     runner = belief_teacher.build(specialised(task, special), seed, place)
     runner.alg.load(checkpoint.load(folder / run.CHECKPOINT), None, True)
+    runner.explore(special.initial_std)
     _go_on(runner, place, special.steps)
 
 
