@@ -169,6 +169,14 @@ def test_its_levels_and_those_of_the_first_teacher_are_its_students(trained):
     assert (environment.ground == 1).sum() == 6
 
 
+def test_a_ground_that_nobody_walked_was_reached_at_its_lowest_level(trained):
+    absent = Ground("rough", share=0)
+    environment = task().environment
+    rarer = replace(environment, grounds=(*environment.grounds, absent))
+    levels = belief_student._highest(replace(task(), environment=rarer), trained)
+    assert len(levels) == 3 and levels[-1] == 0
+
+
 def test_the_blind_have_none(tmp_path):
     train(replace(task(), exteroception=False), [], 0, tmp_path)
     assert not (tmp_path / run.SPECIALIST).exists()

@@ -15,12 +15,7 @@ from ts_locomotion.simulation.environment import Robots
 from ts_locomotion.simulation.sighted_environment import TOLD, SightedEnvironment
 from ts_locomotion.training import belief_teacher, checkpoint, run
 from ts_locomotion.training.belief_encoder import DECODED, BeliefStudent
-from ts_locomotion.training.belief_tasks import (
-    BeliefTask,
-    Student,
-    special_grounds,
-    student_grounds,
-)
+from ts_locomotion.training.belief_tasks import BeliefTask, Student, student_grounds
 from ts_locomotion.training.distillation import Distillation, Elsewhere
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.vector import VectorEnvironment
@@ -119,7 +114,7 @@ def _elsewhere(task: BeliefTask, folder: Path, ground: Robots) -> Elsewhere | No
     if not task.second_teacher:
         return None
     specialist, _ = belief_teacher.load(task, folder / run.SPECIALIST, TOLD)
-    own = [each.kind for each in special_grounds(task)]
+    own = [each.kind for each in task.second_teacher.grounds]
     is_own = np.array([each.kind in own for each in task.environment.grounds])
     return Elsewhere(specialist, torch.from_numpy(is_own[ground]))
 
@@ -136,4 +131,4 @@ def _reached(grounds: Sequence[Ground], folder: Path) -> dict[str, int]:
     """The highest level on each kind of ground that a robot of the teacher in a folder was at."""
     levels = checkpoint.load(folder / run.CHECKPOINT)["environment"]["arrays"]["level"].numpy()
     kinds = curriculum.interleave(grounds, len(levels))
-    return {ground.kind: levels[kinds == i].max() for i, ground in enumerate(grounds)}
+    return {ground.kind: levels[kinds == i].max(initial=0) for i, ground in enumerate(grounds)}

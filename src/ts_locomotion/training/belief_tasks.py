@@ -104,10 +104,26 @@ class Student:
             )
 
 
-HOLES = (
-    Ground("gaps", share=1, variants=6, easiest=0.05, hardest=0.35, least_depth=0.3),
-    Ground("planks", share=1, variants=4, easiest=0.06, hardest=0.25, least_depth=0.3),
-    Ground("stepping_stones", share=8, variants=6, easiest=0.06, hardest=0.25, least_depth=0.3),
+GROUNDS = (
+    Ground("flat", share=2, variants=32),
+    Ground("rough", variants=4, easiest=0.01, hardest=0.10),
+    Ground("slope", variants=4, easiest=0.05, hardest=0.40),
+    Ground("stairs_up", share=5, variants=6, easiest=0.03, hardest=0.25),
+    Ground("stairs_random_up", variants=4, easiest=0.03, hardest=0.22),
+    Ground("stairs_ledged_up", variants=4, easiest=0.05, hardest=0.22),
+    Ground("stairs_down", share=4, variants=6, easiest=0.03, hardest=0.25),
+    Ground("grid_steps", variants=4, easiest=0.03, hardest=0.25),
+    Ground("blocks", share=3, variants=6, easiest=0.03, hardest=0.25),
+    Ground("gaps", share=3, variants=6, easiest=0.05, hardest=0.35),
+    Ground("planks", share=2, variants=4, easiest=0.06, hardest=0.25),
+    Ground("stepping_stones", share=3, variants=6, easiest=0.06, hardest=0.25),
+)
+
+HOLE_SHARES = {"gaps": 1, "planks": 1, "stepping_stones": 8}
+HOLES = tuple(
+    replace(ground, share=HOLE_SHARES[ground.kind], least_depth=0.3)
+    for ground in GROUNDS
+    if ground.kind in HOLE_SHARES
 )
 """Too deep to wade through: who can wade does not learn to aim."""
 
@@ -170,22 +186,6 @@ class BeliefTask:
     def second_teacher(self) -> Specialist | None:
         """The specialist; the blind, who could not tell that they are on its ground, have none."""
         return self.specialist if self.exteroception else None
-
-
-GROUNDS = (
-    Ground("flat", share=2, variants=32),
-    Ground("rough", variants=4, easiest=0.01, hardest=0.10),
-    Ground("slope", variants=4, easiest=0.05, hardest=0.40),
-    Ground("stairs_up", share=5, variants=6, easiest=0.03, hardest=0.25),
-    Ground("stairs_random_up", variants=4, easiest=0.03, hardest=0.22),
-    Ground("stairs_ledged_up", variants=4, easiest=0.05, hardest=0.22),
-    Ground("stairs_down", share=4, variants=6, easiest=0.03, hardest=0.25),
-    Ground("grid_steps", variants=4, easiest=0.03, hardest=0.25),
-    Ground("blocks", share=3, variants=6, easiest=0.03, hardest=0.25),
-    Ground("gaps", share=3, variants=6, easiest=0.05, hardest=0.35),
-    Ground("planks", share=2, variants=4, easiest=0.06, hardest=0.25),
-    Ground("stepping_stones", share=3, variants=6, easiest=0.06, hardest=0.25),
-)
 
 
 def go2_belief() -> BeliefTask:
@@ -255,24 +255,19 @@ def specialised(task: BeliefTask, special: Specialist) -> BeliefTask:
     )
 
 
-def special_grounds(task: BeliefTask) -> tuple[Ground, ...]:
-    """The grounds of the specialist, if there is one."""
-    return task.second_teacher.grounds if task.second_teacher else ()
-
-
 def student_grounds(task: BeliefTask) -> tuple[Ground, ...]:
     """The grounds of the teachers, each as often as it was walked by who walked it most.
 
     Holes are as shallow as those before which a specialist teaches.
     """
-    shares = {ground.kind: ground.share for ground in special_grounds(task)}
-
-    def walked(ground: Ground) -> Ground:
-        share = max(ground.share, shares[ground.kind])
-        return replace(ground, share=share, least_depth=HOLE)
-
-    grounds = task.environment.grounds
-    return tuple(walked(ground) if ground.kind in shares else ground for ground in grounds)
+    special = task.second_teacher
+    shares = {ground.kind: ground.share for ground in special.grounds} if special else {}
+    return tuple(
+        replace(ground, share=max(ground.share, shares[ground.kind]), least_depth=HOLE)
+        if ground.kind in shares
+        else ground
+        for ground in task.environment.grounds
+    )
 
 
 def phase_residual(task: BeliefTask) -> BeliefTask:
