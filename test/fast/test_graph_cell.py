@@ -20,6 +20,7 @@ from ts_locomotion.simulation.commands import CommandRanges
 from ts_locomotion.simulation.height_noise import PERCEPTIONS
 from ts_locomotion.simulation.map_sensor import MapOptions, MapSensor
 from ts_locomotion.simulation.robot_simulator import RobotOptions, RobotSimulator
+from ts_locomotion.simulation.terrain import Terrain
 from ts_locomotion.training import course as training_course
 from ts_locomotion.training.belief_evaluate import SeeingCell
 
@@ -98,14 +99,23 @@ def test_a_robot_is_down_where_the_bridge_damps_it_or_its_base_touches_something
 def test_a_run_is_judged_up_to_the_end_of_its_lane():
     run = runs.straight(seconds=4.0, speed=0.5)
     nothing = np.zeros(len(run.time))
-    assert judge(run, nothing, 1.5, PERIOD)[:2] == (True, False)
-    assert judge(run, nothing, 3.0, PERIOD)[:2] == (False, False)
+    assert judge(run, nothing, ending(1.5), PERIOD)[:2] == (True, False)
+    assert judge(run, nothing, ending(3.0), PERIOD)[:2] == (False, False)
     for moment, expected in ((-1, (True, False)), (100, (False, True))):
         orientation, contacts = run.orientation.copy(), nothing.copy()
         orientation[moment], contacts[moment] = LEANING, 1
         tilted = replace(run, orientation=orientation)
-        assert judge(tilted, nothing, 1.5, PERIOD)[:2] == expected
-        assert judge(run, contacts, 1.5, PERIOD)[:2] == expected
+        assert judge(tilted, nothing, ending(1.5), PERIOD)[:2] == expected
+        assert judge(run, contacts, ending(1.5), PERIOD)[:2] == expected
+
+
+@pytest.mark.parametrize(("moment", "arrived"), [(100, False), (-1, True)])
+def test_a_run_beside_its_lane_does_not_arrive_and_what_happens_there_is_no_fall(moment, arrived):
+    run = runs.straight(seconds=4.0, speed=0.5)
+    position, orientation = run.position.copy(), run.orientation.copy()
+    position[moment:, 1], orientation[moment:] = terrain.LANE_WIDTH / 2 + 0.1, LEANING
+    strayed = replace(run, position=position, orientation=orientation)
+    assert judge(strayed, np.zeros(len(run.time)), ending(1.5), PERIOD)[:2] == (arrived, False)
 
 
 def test_damping_on_the_lane_is_a_fall():
@@ -113,7 +123,7 @@ def test_damping_on_the_lane_is_a_fall():
     mode = run.mode.copy()
     mode[120:] = int(Mode.DAMP)
     damped = replace(run, mode=mode)
-    assert judge(damped, np.zeros(len(run.time)), 1.5, PERIOD)[:2] == (False, True)
+    assert judge(damped, np.zeros(len(run.time)), ending(1.5), PERIOD)[:2] == (False, True)
 
 
 def test_a_pose_that_is_put_together_again_touches_what_the_robot_touched():
@@ -151,10 +161,18 @@ def test_velocity_errors_are_those_of_the_pipeline():
     orientation = run.orientation.copy()
     orientation[150:] = LEANING
     swaying = replace(run, velocity=velocity, orientation=orientation)
-    judged = judge(swaying, np.zeros(len(run.time)), 9.0, PERIOD)
+    judged = judge(swaying, np.zeros(len(run.time)), ending(9.0), PERIOD)
     assert judged.fell
     np.testing.assert_allclose(judged.errors, 0.1)
     assert len(judged.errors) == 150 - runs.RATE - 2 * PERIOD + 1
+
+
+def ending(end: float) -> Terrain:
+    """A lane crossed at x = end [m]."""
+    stairs = terrain.make("stairs_up", 0.1, seed=0, stream="eval")
+    begin, last, *sides = stairs.bounds
+    longer = (begin, last + end - training_course.lane_end(stairs), *sides)
+    return replace(stairs, bounds=longer)
 
 
 def cell(success: float) -> SeeingCell:

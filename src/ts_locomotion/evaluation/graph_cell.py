@@ -40,6 +40,7 @@ from ts_locomotion.training import belief_evaluate
 from ts_locomotion.training.belief_evaluate import Perception, SeeingCell
 from ts_locomotion.training.course import (
     Trial,
+    beside,
     down,
     gait_period,
     lane_end,
@@ -127,22 +128,24 @@ def lane_of(name: str, height: float) -> Lane:
     return Lane(name, 0.0 if name == "flat" else height)
 
 
-def judge(recording: Recording, base_contacts: Array, end: float, period: int) -> Walked:
-    """What a recording of a run tells; what happens beyond the end of the lane does not count.
+def judge(recording: Recording, base_contacts: Array, ground: Terrain, period: int) -> Walked:
+    """What a recording of a run tells; what happens beyond or beside the lane does not count.
 
     `base_contacts` (N,) as replay.py finds them; `period` is that of the gait, in control steps.
     """
-    beyond = recording.position[:, 0] > end
+    beyond = recording.position[:, 0] > lane_end(ground)
+    off = beyond | beside(recording.position, np.array(ground.bounds))
     begins = recording.mode == Mode.WALK
     first = int(begins.argmax()) if begins.any() else len(begins)
-    last = int(beyond.argmax()) if beyond.any() else len(beyond)
+    last = int(off.argmax()) if off.any() else len(off)
     on_lane = slice(first, last)
     fallen = down(recording.orientation[on_lane], base_contacts[on_lane])
     fallen |= recording.mode[on_lane] == Mode.DAMP
     fell = bool(fallen.any())
     upright = slice(first, first + int(fallen.argmax()) if fell else last)
     errors = velocity_errors(recording.velocity[upright, 0], recording.command[upright, 0], period)
-    return Walked(bool(beyond.any()) and not fell, fell, errors)
+    arrived = last < len(off) and bool(beyond[last])
+    return Walked(arrived and not fell, fell, errors)
 
 
 def compare(walked: list[Walked], expected: SeeingCell) -> dict:
@@ -201,7 +204,7 @@ def _run(options: argparse.Namespace, place: Lane, seed: int, period: int) -> Wa
             raise ConfigurationError(f"the lane of seed {seed} was not walked:\n{told}")
         recording, ground = Recording.load(file), place.ground(seed)
         contacts = replay.base_contacts(recording, ground)
-        walked = judge(recording, contacts, lane_end(ground), period)
+        walked = judge(recording, contacts, ground, period)
     how = "arrived" if walked.arrived else "fell" if walked.fell else "did not arrive"
     print(f"graph, seed {seed}: {how}", file=sys.stderr, flush=True)
     return walked

@@ -56,7 +56,8 @@ class Cell(NamedTuple):
     seeds: tuple[int, int]
     """First and last terrain seed, of the eval stream."""
     success: float
-    """Share that reached the end of the lane; without a lane, that did not fall."""
+    """Share that reached the end of the lane without leaving it; without a lane, that did not
+    fall."""
     ci: tuple[float, float]
     """Wilson's 95 % interval of the success."""
     survival: float
@@ -77,7 +78,7 @@ class _Moment(NamedTuple):
     asked: Array  # (B, 3)
     squared_torque: Array  # (B,) mean over the joints [N2 m2]
     action: Array  # (B, A)
-    walking: NDArray[np.bool_]  # (B,) neither fallen nor arrived before this step
+    walking: NDArray[np.bool_]  # (B,) as Course.walking before this step
 
 
 class Course:
@@ -111,6 +112,7 @@ class Course:
         limits = contract.command_limits
         self.physics = Physics(models, np.arange(self.count) % count, substeps=substeps, threads=2)
         self.ends = np.tile([lane_end(place) for place in self.terrains], repeats)
+        self.bounds = np.tile([place.bounds for place in self.terrains], (repeats, 1))
         count = self.count
         self.ranges = CommandRanges(limits["linear_x"], limits["linear_y"], limits["angular_z"])
         self.step, self.steps = 0, round(trial.time / contract.step_time)
@@ -118,6 +120,7 @@ class Course:
         self.period = gait_period(contract)
         self.fell = np.zeros(count, dtype=bool)
         self.arrived = np.zeros(count, dtype=bool)
+        self.strayed = np.zeros(count, dtype=bool)
         self.requested = np.zeros((count, 3))
         self.left = np.zeros(count)
         self.on_lane = kind != "flat"
@@ -162,8 +165,8 @@ class Course:
         return self.step < self.steps and bool(self.walking().any())
 
     def walking(self) -> NDArray[np.bool_]:
-        """Robots that have neither fallen nor arrived. Shape (B,)."""
-        return ~(self.fell | self.arrived)
+        """Robots that have neither fallen nor arrived nor left their lane. Shape (B,)."""
+        return ~(self.fell | self.arrived | self.strayed)
 
     def sense(self) -> observation.Proprioception:
         """What the robots feel, with the noise of the observation table."""
@@ -207,9 +210,11 @@ class Course:
         self.physics.step(targets)
         self.step += 1
         fell = down(self.physics.orientation, self.physics.base_contacts)
-        self.fell |= (fell | self.physics.diverged()) & ~self.arrived
+        self.fell |= (fell | self.physics.diverged()) & walking
         if self.on_lane:
-            self.arrived |= ~self.fell & (self.physics.base_position[:, 0] > self.ends)
+            upright, position = walking & ~self.fell, self.physics.base_position
+            self.strayed |= upright & beside(position, self.bounds)
+            self.arrived |= upright & ~self.strayed & (position[:, 0] > self.ends)
         velocity = rotation.rotate_inverse(self.physics.orientation, self.physics.base_velocity)
         turning = self.physics.angular_velocity[:, 2:]
         self._moments.append(
@@ -258,6 +263,16 @@ def down(orientation: Array, base_contacts: Array) -> NDArray[np.bool_]:
     Orientations (B, 4) are base to world.
     """
     return (rotation.tilt(orientation) > SafetyLimits.tilt) | (base_contacts > 0)
+
+
+def beside(positions: Array, bounds: Array) -> NDArray[np.bool_]:
+    """Whether robots at (B, 3) are beside or behind their lanes, whose bounds are (B, 4) or (4,).
+
+    Nothing is built there: who walks there does not cross a lane.
+    """
+    x, y = positions[:, 0], positions[:, 1]
+    x_min, _, y_min, y_max = np.asarray(bounds).T
+    return (x < x_min) | (y < y_min) | (y > y_max)
 
 
 def gait_period(contract: Contract) -> int:
