@@ -6,7 +6,7 @@ import torch
 from belief import at, difference, senses
 
 from ts_locomotion import perception
-from ts_locomotion.training.belief_encoder import StudentGraph
+from ts_locomotion.training.belief_encoder import BeliefStudent, StudentGraph
 
 GATED = 96
 """Entries of the teacher's belief that hold scan encodings (Miki et al. 2022: 4 feet of 24)."""
@@ -33,10 +33,11 @@ def test_the_gate_is_open_at_first_and_always_between_0_and_1(student):
 
 
 def test_what_is_seen_enters_the_first_96_entries_through_the_gate_and_no_other(student):
-    top = torch.randn(3, student.hidden)
-    seen = torch.zeros(3, 4, 52)
+    top, sensed = torch.randn(3, student.hidden), student._encode(senses(3))
     dark, bright = torch.zeros(3, GATED), torch.randn(3, GATED)
-    without, with_sight = (student._believe(top, seen, encoded) for encoded in (dark, bright))
+    without, with_sight = (
+        student._believe(top, sensed._replace(encoded=encoded)) for encoded in (dark, bright)
+    )
     change = with_sight.belief - without.belief
     assert difference(change[:, :GATED], with_sight.gate * bright) < 1e-5
     assert not change[:, GATED:].any() and change.shape == (3, 120)
@@ -76,16 +77,23 @@ def test_the_mask_and_the_age_of_the_map_are_inputs_that_can_be_learned(student)
 
 
 def test_the_decoder_adds_what_is_seen_as_far_as_its_own_gate_lets_it(student):
-    top, encoded = torch.randn(3, student.hidden), torch.randn(3, GATED)
-    seen = torch.randn(3, 4, 52)
-    passed = {}
-    for name, bias in (("shut", -1e3), ("open", 1e3)):
-        with torch.no_grad():
-            student.skip_head[-1].bias.fill_(bias)
-        bare = student._believe(top, torch.zeros_like(seen), encoded).heights
-        passed[name] = student._believe(top, seen, encoded).heights - bare
-    assert not passed["shut"].any()
-    assert difference(passed["open"], seen.flatten(1)) < 1e-5
+    with torch.no_grad():
+        student.heights_decoder[-1].weight.zero_()
+    passed = heights_through(student, 1e3)
+    assert difference(passed, student._encode(senses(3)).heights) < 1e-5
+
+
+def test_the_decoder_smooths_whole_scans_as_far_as_that_gate_lets_it(student):
+    beside = heights_through(student, 1e3) - student._encode(senses(3)).heights
+    assert beside.std() > 1e-2
+    assert not heights_through(student, -1e3).any()
+
+
+def test_the_decoder_knows_what_the_map_does_not(student):
+    sensed, top = student._encode(senses(3)), torch.randn(3, student.hidden)
+    lost = sensed._replace(valid=1.0 - sensed.valid)
+    whole, patchy = (student._believe(top, known).heights for known in (sensed, lost))
+    assert difference(whole, patchy) > 1e-3
 
 
 def test_reconstructions_leave_the_network_in_metres(student):
@@ -136,3 +144,13 @@ def test_gradients_flow_through_time_but_not_over_the_end_of_an_episode(student)
     reached = told.observation.grad.abs().sum(-1) > 0
     assert reached[:, 0].all()
     assert reached[:, 1].tolist() == [False] * 3 + [True] * 3
+
+
+def heights_through(student: BeliefStudent, bias: float) -> torch.Tensor:
+    """What scans change in the reconstruction, that gate (3, F * P) shut or open by its bias."""
+    with torch.no_grad():
+        student.skip_head[-1].bias.fill_(bias)
+    sensed, top = student._encode(senses(3)), torch.randn(3, student.hidden)
+    dark = sensed._replace(heights=torch.zeros_like(sensed.heights))
+    seen, unseen = (student._believe(top, known).heights for known in (sensed, dark))
+    return seen - unseen

@@ -7,6 +7,7 @@ import belief
 import numpy as np
 import pytest
 import torch
+from killing import assert_equal
 from tensordict import TensorDict
 
 from ts_locomotion.errors import ConfigurationError
@@ -89,12 +90,13 @@ def test_the_bank_digs_as_deep_as_its_ground_says():
     assert {cell.terrain.start_height for cell in bank.cells} == {0.3}
 
 
-def test_its_student_walks_each_ground_as_often_as_the_teacher_who_walked_it_most():
+def test_its_student_walks_each_ground_as_often_as_who_walked_it_most_and_slopes_more():
     shipped = tasks.make("go2_belief")
     assert isinstance(shipped, BeliefTask) and shipped.specialist
     teachers = (*shipped.environment.grounds, *shipped.specialist.grounds)
     for ground in student_grounds(shipped):
-        assert ground.share == max(each.share for each in teachers if each.kind == ground.kind)
+        most = max(each.share for each in teachers if each.kind == ground.kind)
+        assert ground.share == most + (ground.kind == "slope")
 
 
 def test_its_student_meets_holes_as_shallow_as_it_teaches_before():
@@ -181,6 +183,14 @@ def test_the_blind_have_none(tmp_path):
     train(replace(task(), exteroception=False), [], 0, tmp_path)
     assert not (tmp_path / run.SPECIALIST).exists()
     assert (tmp_path / run.STUDENT / run.CHECKPOINT).exists()
+
+
+def test_a_bundle_keeps_the_checkpoints_of_all_stages_packed(trained, tmp_path):
+    publish(trained, tmp_path / "bundle", 0)
+    for stage in ("", *run.LATER):
+        whole, packed = (f / stage / run.CHECKPOINT for f in (trained, tmp_path / "bundle"))
+        assert packed.read_bytes().startswith(checkpoint.GZIP)
+        assert_equal(checkpoint.load(packed), checkpoint.load(whole))
 
 
 def test_a_bundle_keeps_it_and_it_is_judged_before_the_holes_of_its_ground(trained, tmp_path):

@@ -16,6 +16,7 @@ import belief
 import pytest
 import torch
 import yaml
+from killing import assert_equal
 
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError, TrainingDiverged
@@ -108,9 +109,25 @@ def test_the_committed_training_can_be_continued_with_settings_it_did_not_know(t
     assert runner.alg.learning_rate == state["optimizer_state_dict"]["param_groups"][0]["lr"]
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
+def test_a_packed_checkpoint_is_smaller_and_goes_on_as_the_one_it_was_made_of(tmp_path):
+    whole, packed = tmp_path / "whole", tmp_path / "packed"
+    train(tiny(2), [], 3, whole)
+    shutil.copytree(whole, packed)
+    for _ in range(2):
+        checkpoint.pack(packed / run.CHECKPOINT, packed / run.CHECKPOINT)
+        smaller = (packed / run.CHECKPOINT).read_bytes()
+        assert smaller.startswith(checkpoint.GZIP)
+        assert len(smaller) < 0.9 * (whole / run.CHECKPOINT).stat().st_size
+        assert_equal(*(checkpoint.load(each / run.CHECKPOINT) for each in (whole, packed)))
+    for folder in (whole, packed):
+        train(tiny(3), [], 3, folder)
+    assert_equal(weights(whole), weights(packed))
+
+
+@pytest.mark.parametrize("half", [b"half a file", checkpoint.GZIP + b"half a file"])
+def test_a_damaged_checkpoint_is_named(half, tmp_path):
     train(tiny(1), [], 0, tmp_path)
-    (tmp_path / run.CHECKPOINT).write_bytes(b"half a file")
+    (tmp_path / run.CHECKPOINT).write_bytes(half)
     with pytest.raises(ConfigurationError, match=r"cannot read checkpoint .*checkpoint\.pt"):
         train(tiny(2), [], 0, tmp_path)
 

@@ -48,6 +48,15 @@ class Believed(NamedTuple):
     privileged: Tensor  # (..., K) reconstructed, normalised; (..., 0) without a decoder
 
 
+class Sensed(NamedTuple):
+    """Senses as the networks see them. Leading axes (B,) or (T, B); sizes 0 without eyes."""
+
+    observation: Tensor  # (..., N) normalised
+    heights: Tensor  # (..., F * P) normalised, 0 where not valid
+    valid: Tensor  # (..., F * P) 0 or 1
+    encoded: Tensor  # (..., F * E)
+
+
 class SightEncoder(nn.Module):
     """The teacher's scan encoder, told besides what is missing and how old the map is."""
 
@@ -113,6 +122,7 @@ class BeliefStudent(nn.Module):
         layers: int,
         head: Sequence[int],
         decoder: Sequence[int],
+        heights_decoder: Sequence[int],
         selector: Sequence[int] = (),
         recurrent: bool = True,
         gated: bool = True,
@@ -136,7 +146,8 @@ class BeliefStudent(nn.Module):
         self.gate_head = MLP(hidden, sight, tuple(head), ACTIVATION) if gated and sees else None
         self.heights_decoder = self.skip_head = self.privileged_decoder = None
         if "heights" in decodes and sees:
-            self.heights_decoder = MLP(belief, FEET * POINTS, tuple(decoder), ACTIVATION)
+            told = size + belief + 2 * FEET * POINTS
+            self.heights_decoder = MLP(told, FEET * POINTS, tuple(heights_decoder), ACTIVATION)
             if gated:
                 self.skip_head = MLP(hidden, FEET * POINTS, tuple(decoder), ACTIVATION)
         if "privileged" in decodes:
@@ -150,17 +161,18 @@ class BeliefStudent(nn.Module):
 
     def step(self, senses: Senses, state: Tensor) -> tuple[Tensor, Tensor, Believed]:
         """One control step: actions (B, A), next state (B, S) and what is believed."""
-        observation, seen, encoded = self._encode(senses)
-        top, state = self.cells.step(torch.cat([observation, encoded], dim=-1), state)
-        believed = self._believe(top, seen, encoded)
-        return self.act(observation, believed.belief), state, believed
+        sensed = self._encode(senses)
+        inputs = torch.cat([sensed.observation, sensed.encoded], dim=-1)
+        top, state = self.cells.step(inputs, state)
+        believed = self._believe(top, sensed)
+        return self.act(sensed.observation, believed.belief), state, believed
 
     def sequence(self, senses: Senses, state: Tensor, ended: Tensor) -> tuple[Tensor, Believed]:
         """Actions (T, B, A) and beliefs along steps after which some episodes `ended` (T, B)."""
-        observation, seen, encoded = self._encode(senses)
-        inputs = torch.cat([observation, encoded], dim=-1)
-        believed = self._believe(self.cells.sequence(inputs, state, ended), seen, encoded)
-        return self.act(observation, believed.belief), believed
+        sensed = self._encode(senses)
+        inputs = torch.cat([sensed.observation, sensed.encoded], dim=-1)
+        believed = self._believe(self.cells.sequence(inputs, state, ended), sensed)
+        return self.act(sensed.observation, believed.belief), believed
 
     def act(self, observation: Tensor, belief: Tensor) -> Tensor:
         """Actions for normalised observations beside beliefs."""
@@ -176,31 +188,36 @@ class BeliefStudent(nn.Module):
         """Entries of the belief that are gated."""
         return self.sight_size if self.gate_head else 0
 
-    def _encode(self, senses: Senses) -> tuple[Tensor, Tensor, Tensor]:
+    def _encode(self, senses: Senses) -> Sensed:
         observation = self.obs_normalizer(senses.observation)
         if self.sight is None:
-            return observation, observation[..., :0], observation[..., :0]
+            nothing = observation[..., :0]
+            return Sensed(observation, nothing, nothing, nothing)
         assert senses.heights is not None
         assert senses.valid is not None and senses.map_age is not None
         seen = self.sight.normalize(senses.heights, senses.valid)
-        return observation, seen, self.sight(seen, senses.valid, senses.map_age)
+        encoded = self.sight(seen, senses.valid, senses.map_age)
+        return Sensed(observation, seen.flatten(-2), senses.valid, encoded)
 
-    def _believe(self, top: Tensor, seen: Tensor, encoded: Tensor) -> Believed:
+    def _believe(self, top: Tensor, sensed: Sensed) -> Believed:
+        encoded = sensed.encoded
         gate = torch.sigmoid(self.gate_head(top)) if self.gate_head else torch.ones_like(encoded)
         guess = self.belief_head(top)
         # What is seen enters the entries that hold the scan encodings in the teacher's trunk.
         hinted = guess[..., : self.sight_size] + gate * encoded
         belief = torch.cat([hinted, guess[..., self.sight_size :]], dim=-1)
         privileged = self.privileged_decoder(top) if self.privileged_decoder else top[..., :0]
-        return Believed(belief, gate, self._reconstruct(belief, top, seen), privileged)
+        return Believed(belief, gate, self._reconstruct(belief, top, sensed), privileged)
 
-    def _reconstruct(self, belief: Tensor, top: Tensor, seen: Tensor) -> Tensor:
+    def _reconstruct(self, belief: Tensor, top: Tensor, sensed: Sensed) -> Tensor:
         if self.heights_decoder is None:
             return belief[..., :0]
-        skipped = seen.flatten(-2)
+        skipped = sensed.heights
         if self.skip_head:
             skipped = torch.sigmoid(self.skip_head(top)) * skipped
-        return self.heights_decoder(belief) + skipped
+        # Whole scans beside the belief, which knows of each foot's no more than its encoding.
+        known = torch.cat([sensed.observation, belief, skipped, sensed.valid], dim=-1)
+        return self.heights_decoder(known) + skipped
 
     def _copy(self, teacher: BeliefTeacher) -> None:
         self.obs_normalizer.load_state_dict(teacher.obs_normalizer.state_dict())

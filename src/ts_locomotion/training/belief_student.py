@@ -102,6 +102,7 @@ def student_settings(task: BeliefTask) -> dict[str, Any]:
         "layers": student.layers,
         "head": student.head,
         "decoder": student.decoder,
+        "heights_decoder": student.heights_decoder,
         "selector": student.selector,
         "recurrent": student.recurrent,
         "gated": student.gated,

@@ -86,6 +86,9 @@ class Student:
     head: tuple[int, ...] = (64, 64)
     """Hidden layers of belief head and gate."""
     decoder: tuple[int, ...] = (64, 64)
+    """Of the privileged state, and of how much of each height is taken as seen."""
+    heights_decoder: tuple[int, ...] = (128,)
+    """Is shown whole scans, beyond the paper: one wide layer smooths them as well as two."""
     selector: tuple[int, ...] = (32,)
     """Of who tells how much of which teacher's trunk is to act, where there are two."""
     recurrent: bool = True
@@ -126,6 +129,10 @@ HOLES = tuple(
     if ground.kind in HOLE_SHARES
 )
 """Too deep to wade through: who can wade does not learn to aim."""
+
+
+STUDENT_SHARES = {"slope": 2}
+"""Least shares of grounds on a student's way: on slopes it fell behind the blind."""
 
 
 @dataclass(frozen=True)
@@ -256,18 +263,19 @@ def specialised(task: BeliefTask, special: Specialist) -> BeliefTask:
 
 
 def student_grounds(task: BeliefTask) -> tuple[Ground, ...]:
-    """The grounds of the teachers, each as often as it was walked by who walked it most.
+    """The grounds of the teachers, each as often as it was walked by who walked it most, or more.
 
     Holes are as shallow as those before which a specialist teaches.
     """
     special = task.second_teacher
-    shares = {ground.kind: ground.share for ground in special.grounds} if special else {}
-    return tuple(
-        replace(ground, share=max(ground.share, shares[ground.kind]), least_depth=HOLE)
-        if ground.kind in shares
-        else ground
-        for ground in task.environment.grounds
-    )
+    holes = {ground.kind: ground.share for ground in special.grounds} if special else {}
+
+    def walked(ground: Ground) -> Ground:
+        share = max(each.get(ground.kind, 0) for each in (holes, STUDENT_SHARES))
+        depth = HOLE if ground.kind in holes else ground.least_depth
+        return replace(ground, share=max(ground.share, share), least_depth=depth)
+
+    return tuple(map(walked, task.environment.grounds))
 
 
 def phase_residual(task: BeliefTask) -> BeliefTask:

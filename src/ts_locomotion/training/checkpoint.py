@@ -1,5 +1,7 @@
 """The file that a training continues from, written whole or not at all."""
 
+import gzip
+import io
 import json
 import os
 from pathlib import Path
@@ -10,6 +12,9 @@ import torch
 
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.environment import Environment
+
+GZIP = b"\x1f\x8b"
+"""How files of gzip begin."""
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -32,13 +37,27 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read without running code. Raises ConfigurationError when the file is damaged."""
+    """Read without running code, packed or not. Raises ConfigurationError when it is damaged."""
     try:
-        return torch.load(path, weights_only=True, map_location="cpu")
-    except OSError as error:
-        raise ConfigurationError(f"cannot read checkpoint {path}: {error.strerror}") from error
+        content = io.BytesIO(_unpacked(path))
+        return torch.load(content, weights_only=True, map_location="cpu")
+    except ConfigurationError:
+        raise
     except Exception as error:
         raise ConfigurationError(f"cannot read checkpoint {path}: it is damaged") from error
+
+
+def pack(path: Path, packed: Path) -> None:
+    """Write a copy that takes less room, for a repository; what is packed stays as it is."""
+    packed.write_bytes(gzip.compress(_unpacked(path), mtime=0))
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read checkpoint {path}: {error.strerror}") from error
+    return gzip.decompress(content) if content.startswith(GZIP) else content
 
 
 def write_text(path: Path, text: str) -> None:

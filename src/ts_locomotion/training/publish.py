@@ -8,7 +8,7 @@ from typing import Any
 
 from ts_locomotion import bundle
 from ts_locomotion.bundle import Bundle
-from ts_locomotion.training import belief_evaluate, run
+from ts_locomotion.training import belief_evaluate, checkpoint, run
 from ts_locomotion.training.belief_evaluate import REGIMES, SeeingCell
 from ts_locomotion.training.cell_file import write
 from ts_locomotion.training.course import Cell, Trial
@@ -38,7 +38,8 @@ def publish(
     for name in KEPT:
         if (source / name).exists():
             (folder / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(source / name, folder / name)
+            copy = shutil.copyfile if name == run.RECORD else checkpoint.pack
+            copy(source / name, folder / name)
     if count == 0:
         return []
     cells, scores, told = _score(bundle.load(folder), trials, count, looks)
