@@ -45,6 +45,14 @@ def test_the_contract_tells_the_task_and_its_training(exported):
     assert contract.command_limits["linear_x"] == config.commands.linear_x
 
 
+@pytest.mark.parametrize("network", ["belief.onnx", "policy.onnx"])
+def test_a_network_names_no_place_of_the_machine_it_was_made_on(network, exported):
+    shipped = [folder / network for folder in (COMMITTED, COMMITTED.with_name("go2_belief"))]
+    for file in (exported.path / network, *shipped):
+        content = file.read_bytes()
+        assert b".py" not in content and b"/site-packages/" not in content
+
+
 def test_the_bundle_acts_as_the_student_over_a_thousand_steps_with_resets(trained, exported):
     task, actor, _ = run.load_actor(trained)
     frames, rng = task.environment.history_frames, np.random.default_rng(0)

@@ -33,18 +33,21 @@ def write(graph: Graph, folder: Path, batch: int | None = None) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(
+        program = torch.onnx.export(
             graph.network.eval(),
             samples(graph, batch or 2),
-            str(folder / graph.file),
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
             dynamic_shapes=None if batch else tuple({0: free} for _ in graph.inputs),
             opset_version=18,
             dynamo=True,
-            external_data=False,
             verbose=False,
         )
+    assert program
+    for node in program.model.graph.all_nodes():
+        # Where on this machine the code lies that it was made from.
+        node.metadata_props.clear()
+    program.save(folder / graph.file, external_data=False)
 
 
 def check_parity(graph: Graph, folder: Path, batch: int = 64) -> float:
