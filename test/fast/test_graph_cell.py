@@ -1,12 +1,14 @@
 """A cell through the real nodes: what is asked of the graph, how a run is judged and compared."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import mujoco
 import numpy as np
 import pytest
 import runs
 
+from ts_locomotion.bringup.graph import NodeSpec
 from ts_locomotion.demo import course, lane
 from ts_locomotion.demo.course import Sight
 from ts_locomotion.errors import ConfigurationError
@@ -24,6 +26,7 @@ from ts_locomotion.simulation.terrain import Terrain
 from ts_locomotion.training import course as training_course
 from ts_locomotion.training.belief_evaluate import SeeingCell
 
+MODELS = Path(__file__).parents[2] / "models"
 PERIOD = 25
 """Of a gait, in control steps."""
 LEANING = np.array([np.cos(0.52), 0.0, np.sin(0.52), 0.0])
@@ -181,6 +184,56 @@ def cell(success: float) -> SeeingCell:
         *("go2", "stairs_up", 0.15, "clean", 50, (0, 49), success, interval, 1.0),
         *(0.1, 5.0, 0.0, nothing, nothing, nothing),
     )
+
+
+def test_agreement_where_nobody_arrives_is_told_to_tell_little():
+    told = compare([Walked(False, True, np.zeros(0))], cell(0.0))
+    assert told["agrees"] and "nobody arrived" in told["table"]
+    assert "nobody" not in compare([Walked(True, False, np.zeros(9))], cell(0.98))["table"]
+
+
+def test_what_is_told_is_json_that_others_can_read():
+    told = compare([Walked(False, False, np.zeros(0))], cell(0.5))
+    graph, pipeline = told["cells"]
+    assert graph["velocity_error"] is None and pipeline["velocity_error"] == 0.1
+
+
+def test_a_lane_is_given_the_time_that_the_table_gives_it():
+    assert graph_cell.lane_time("slope") == 26.0 and graph_cell.lane_time("stairs_up") == 12.0
+    assert graph_cell.lane_time("what is in no table") == 26.0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--n", "0"], "--n 0: expected at least 1"),
+        (["--pipeline-n", "0"], "--pipeline-n 0: expected at least 1"),
+        (["--seed", "-1"], "--seed -1: expected at least 0"),
+        (["--time", "nan"], "--time nan: expected at least 1 s"),
+        (["--out", "/dev/null/cell.json"], "/dev/null"),
+    ],
+)
+def test_numbers_and_places_that_make_no_evaluation_are_refused_before_any_run(
+    words, told, monkeypatch, capsys
+):
+    monkeypatch.setattr(graph_cell, "_judged", lambda *_: pytest.fail("it ran"))
+    assert graph_cell.main([str(MODELS / "go2_ts"), *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("outcome", ["waited 30 s in vain for robot_state", "interrupted"])
+def test_a_graph_that_did_not_come_up_is_no_robot_that_did_not_arrive(
+    outcome, tmp_path, monkeypatch, capsys
+):
+    def walk(specs: tuple[NodeSpec, ...], log: Path) -> None:
+        log.write_text("[ERROR] belief died")
+        file = Path(specs[-1].parameters["output"])
+        replace(runs.straight(seconds=4.0), outcome=outcome).save(file)
+
+    monkeypatch.setattr(graph_cell, "walk", walk)
+    words = ["--n", "1", "--out", str(tmp_path / "cell.json")]
+    assert graph_cell.main([str(MODELS / "go2_ts"), *words]) == 2
+    assert "belief died" in capsys.readouterr().err
 
 
 def test_graph_and_pipeline_agree_unless_chance_cannot_explain_the_difference():

@@ -26,10 +26,12 @@ def test_graph_and_pipeline_agree_on_a_robot_that_does_not_get_far(tmp_path):
     assert told["agrees"]
     graph, pipeline = told["cells"]
     assert (graph["how"], graph["n"], graph["success"]) == ("graph", 1, 0.0)
+    # It walked: of a graph that did not come up there is no velocity.
+    assert graph["velocity_error"] > 0.0
     assert (pipeline["regime"], pipeline["n"], pipeline["success"]) == ("frozen", 4, 0.0)
 
 
-def test_a_graph_that_cannot_come_up_is_told(tmp_path, capsys):
+def test_a_lane_that_cannot_be_made_is_told(tmp_path, capsys):
     model = bundles.write_seeing(tmp_path / "tiny")
     words = [str(model), "--graph", "--terrain", "stairs_up", "--height", "1.9"]
     assert main.main(words) == 2

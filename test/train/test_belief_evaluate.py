@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bundles
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from ts_locomotion import bundle, robot, shipped
+from ts_locomotion.belief import Scans
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.height_noise import PERCEPTIONS
 from ts_locomotion.training import (
@@ -130,6 +132,16 @@ def test_a_file_that_is_no_table_of_this_policy_is_replaced(text, belief_bundle,
     assert judged(belief_bundle.path, out, *words) == first
 
 
+def test_cells_of_other_networks_do_not_stay_beside_new_ones(belief_bundle, tmp_path):
+    out, words = tmp_path / "seeing.json", ["--alone", "--regime", "nominal", "--terrain"]
+    before = judged(belief_bundle.path, out, *words, "stairs_up")
+    assert before["networks"] == belief_bundle.contract.files
+    assert len(judged(belief_bundle.path, out, *words, "flat")["cells"]) == 2
+    retrained = out.read_text().replace(before["networks"]["policy.onnx"], "0" * 64)
+    out.write_text(retrained)
+    assert len(judged(belief_bundle.path, out, *words, "flat")["cells"]) == 1
+
+
 def test_trials_of_a_blind_bundle_enter_its_table(blind, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate, "TRIALS", (STAIRS, FLAT))
     judged(blind, tmp_path / "blind.json")
@@ -194,6 +206,20 @@ def test_without_a_run_beside_it_a_bundle_comes_without_teacher_and_says_so(
     found = entrants.gather(tmp_path, blind)
     assert [walker.sight for walker in found.walkers] == [None, "blind"]
     assert "no training run" in found.absent[0]
+
+
+def test_a_run_that_has_nobody_yet_is_not_judged_by_who_comes_beside(belief_run, blind, tmp_path):
+    (tmp_path / "run.yaml").write_bytes((belief_run / "run.yaml").read_bytes())
+    with pytest.raises(ConfigurationError, match="no student yet; cannot read checkpoint"):
+        entrants.gather(tmp_path, blind)
+
+
+def test_who_is_to_come_beside_must_be_there_and_blind(belief_bundle, capsys):
+    words = [str(belief_bundle.path), "--terrain", "flat", "--beside"]
+    assert evaluate.main([*words, str(belief_bundle.path)]) == 2
+    assert "it sees, expected a blind bundle" in capsys.readouterr().err
+    assert evaluate.main([*words, "go2_nobody"]) == 2
+    assert "no model bundle 'go2_nobody'" in capsys.readouterr().err
 
 
 def test_without_torch_the_teacher_is_missing_and_the_reason_is_told(
@@ -286,6 +312,21 @@ def test_who_stands_arrives_nowhere_and_does_not_fall(belief_bundle):
     assert (cell.success, cell.survival, cell.foot_strikes) == (0.0, 1.0, 0.0)
     assert cell.velocity_error == pytest.approx(0.6, abs=0.05)
     assert np.isnan(cell.gate) and np.isnan(cell.heights_believed_error)
+
+
+def test_a_foot_strikes_when_something_level_pushes_it_back_and_counts_once(monkeypatch):
+    forces = np.zeros((2, 4, 3))
+    course = SimpleNamespace(
+        physics=SimpleNamespace(foot_forces=forces), walking=lambda: np.ones(2, dtype=bool)
+    )
+    scans = Scans(*(np.zeros((2, 208)) for _ in range(2)), np.zeros((2, 1)))
+    answer = Answer(*(np.zeros((2, 0)) for _ in range(4)))
+    tally = belief_evaluate._Tally(2)
+    stand, riser = (0.0, 0.0, 80.0), (-60.0, 0.0, 20.0)
+    for first in (stand, riser, riser, stand, riser):
+        forces[0, 0], forces[1] = first, stand
+        tally.add(course, np.zeros((2, 208)), scans, answer)
+    assert tally._strikes.tolist() == [2, 0]
 
 
 def test_a_trial_ends_when_all_have_arrived_or_fallen(belief_bundle):

@@ -21,7 +21,7 @@ from killing import assert_equal
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError, TrainingDiverged
 from ts_locomotion.simulation.clock import CpuTime
-from ts_locomotion.training import checkpoint, run, tasks, wandb_mirror
+from ts_locomotion.training import checkpoint, run, tasks, wandb_mirror, whole_file
 from ts_locomotion.training import train as training
 from ts_locomotion.training.distillation import Distillation
 from ts_locomotion.training.learning_curves import Curves
@@ -224,7 +224,7 @@ def test_a_student_that_diverges_says_so_and_keeps_its_checkpoint(tmp_path, monk
 def test_a_record_is_written_whole_or_not_at_all(tmp_path):
     (tmp_path / "run.yaml").write_text("old")
     with largest_file(10), pytest.raises(OSError):
-        checkpoint.write_text(tmp_path / "run.yaml", "new" * 100)
+        whole_file.write(tmp_path / "run.yaml", "new" * 100)
     assert (tmp_path / "run.yaml").read_text() == "old"
 
 

@@ -11,6 +11,7 @@ less their noise.
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ import yaml
 from ts_locomotion import bundle, shipped
 from ts_locomotion.bringup import graph
 from ts_locomotion.bringup.graph import NodeSpec
+from ts_locomotion.demo.course import Outcome
 from ts_locomotion.demo.main import walk
 from ts_locomotion.demo.recording import Recording
 from ts_locomotion.errors import ConfigurationError, LocomotionError
@@ -36,8 +38,8 @@ from ts_locomotion.simulation.height_noise import PERCEPTIONS
 from ts_locomotion.simulation.randomization import Domain
 from ts_locomotion.simulation.robot_simulator import RobotOptions, make_ground
 from ts_locomotion.simulation.terrain import Terrain
-from ts_locomotion.training import belief_evaluate
-from ts_locomotion.training.belief_evaluate import Perception, SeeingCell
+from ts_locomotion.training import belief_evaluate, cell_file
+from ts_locomotion.training.belief_evaluate import TRIALS, Perception, SeeingCell
 from ts_locomotion.training.course import (
     Trial,
     beside,
@@ -51,6 +53,8 @@ from ts_locomotion.training.walkers import BundleWalker
 
 SET_OFF, FOREVER = 0.1, 1000.0
 """A robot whose map is frozen gets none from the first of these x on [m]."""
+LONGEST = max(trial.time for trial in TRIALS)
+"""To walk a lane in that is in no table [s]."""
 MAPS: Mapping[str, Mapping[str, float]] = {
     "clean": {},
     "delayed": {"map_rate": 1 / 0.3},
@@ -98,24 +102,20 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; exit status 1 when graph and pipeline do not agree."""
     options = _parser().parse_args(arguments)
     try:
+        _check(options)
         place = lane_of(options.terrain, options.height)
         options.bundle = shipped.find(options.bundle)
-        model = bundle.load(options.bundle)
-        period = gait_period(model.contract)
-        seeds = range(options.seed, options.seed + options.n)
-        walked = [_run(options, place, seed, period) for seed in seeds]
-    except LocomotionError as error:
+        out = options.out or Path("out/eval") / f"{options.bundle.resolve().name}_graph.json"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        told = _judged(options, place)
+        print(told.pop("table"))
+        out.write_text(json.dumps(told, indent=1) + "\n")
+    except (LocomotionError, OSError) as error:
         print(f"ts-eval: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("ts-eval: interrupted", file=sys.stderr)
         return 130
-    expected = _pipeline(BundleWalker(model), place, options)
-    told = compare(walked, expected)
-    print(told["table"])
-    out = options.out or Path("out/eval") / f"{options.bundle.resolve().name}_graph.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({n: v for n, v in told.items() if n != "table"}, indent=1) + "\n")
     return 0 if told["agrees"] else 1
 
 
@@ -126,6 +126,11 @@ def lane_of(name: str, height: float) -> Lane:
     if name != "flat" and not 0.0 < height <= 1.0:
         raise ConfigurationError(f"{name} of {height} m, expected above 0 and at most 1 m")
     return Lane(name, 0.0 if name == "flat" else height)
+
+
+def lane_time(terrain: str) -> float:
+    """Time to walk the lane of a terrain in: that of the table [s]."""
+    return max((trial.time for trial in TRIALS if trial.terrain == terrain), default=LONGEST)
 
 
 def judge(recording: Recording, base_contacts: Array, ground: Terrain, period: int) -> Walked:
@@ -169,15 +174,42 @@ def compare(walked: list[Walked], expected: SeeingCell) -> dict:
     rule = f"Fisher's exact test, p >= {SIGNIFICANCE}"
     pipeline = {name: getattr(expected, name) for name in seen}
     cells = [{"how": "graph"} | seen, {"how": "pipeline"} | pipeline]
+    cells = [{name: cell_file.plain(value) for name, value in cell.items()} for cell in cells]
     agrees = p >= SIGNIFICANCE
+    verdict = "agree" if agrees else "DO NOT AGREE"
+    if wins + expected.success == 0.0:
+        verdict += ", but nobody arrived, which tells little"
     lines = ["".join(f"{name:>16}" for name in COLUMNS)]
     lines += [
         f"{c['how']:>16}{c['n']:>16}{c['success']:>16.3f}"
         f"{'{:.3f}..{:.3f}'.format(*c['ci']):>16}{c['survival']:>16.3f}"
         for c in cells
     ]
-    lines.append(f"{'agree' if agrees else 'DO NOT AGREE'}: p = {p:.3f} ({rule})")
+    lines.append(f"{verdict}: p = {p:.3f} ({rule})")
     return {"cells": cells, "p": p, "rule": rule, "agrees": agrees, "table": "\n".join(lines)}
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse numbers that make no evaluation."""
+    for name in ("n", "pipeline_n"):
+        if getattr(options, name) < 1:
+            given = f"--{name.replace('_', '-')} {getattr(options, name)}"
+            raise ConfigurationError(f"{given}: expected at least 1")
+    if options.seed < 0:
+        raise ConfigurationError(f"--seed {options.seed}: expected at least 0")
+    if options.time is None:
+        options.time = lane_time(options.terrain)
+    if not 1.0 <= options.time < math.inf:
+        raise ConfigurationError(f"--time {options.time}: expected at least 1 s")
+
+
+def _judged(options: argparse.Namespace, place: Lane) -> dict:
+    """The lane as the graph and the pipeline walk it, compared."""
+    model = bundle.load(options.bundle)
+    period = gait_period(model.contract)
+    seeds = range(options.seed, options.seed + options.n)
+    walked = [_run(options, place, seed, period) for seed in seeds]
+    return compare(walked, _pipeline(BundleWalker(model), place, options))
 
 
 def _run(options: argparse.Namespace, place: Lane, seed: int, period: int) -> Walked:
@@ -199,10 +231,10 @@ def _run(options: argparse.Namespace, place: Lane, seed: int, period: int) -> Wa
         file = folder / "recording.npz"
         specs = graph.describe(given, shipped.folder())
         walk((*specs, _driver(options.time, file)), folder / "graph.log")
-        if not file.is_file():
+        recording, ground = Recording.load(file) if file.is_file() else None, place.ground(seed)
+        if recording is None or recording.outcome not in {how.value for how in Outcome}:
             told = (folder / "graph.log").read_text()[-1000:]
             raise ConfigurationError(f"the lane of seed {seed} was not walked:\n{told}")
-        recording, ground = Recording.load(file), place.ground(seed)
         contacts = replay.base_contacts(recording, ground)
         walked = judge(recording, contacts, ground, period)
     how = "arrived" if walked.arrived else "fell" if walked.fell else "did not arrive"
@@ -244,6 +276,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--n", type=int, default=5, help="runs of the graph")
     parser.add_argument("--pipeline-n", type=int, default=50, help="robots of the pipeline")
     parser.add_argument("--seed", type=int, default=0, help="first terrain seed")
-    parser.add_argument("--time", type=float, default=12.0, help="to walk the lane in [s]")
+    parser.add_argument("--time", type=float, help="to walk the lane in [s]; default: the table's")
     parser.add_argument("--out", type=Path, help="default: out/eval/<name>_graph.json")
     return parser

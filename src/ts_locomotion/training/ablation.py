@@ -18,8 +18,8 @@ from ts_locomotion.training import (
     ablation_belief,
     ablation_curves,
     ablation_table,
-    checkpoint,
     run,
+    whole_file,
 )
 from ts_locomotion.training.ablation_belief import Belief
 from ts_locomotion.training.ablation_blind import Blind
@@ -65,7 +65,7 @@ def _cell(group: Group, variant: Variant, plan: Plan, seed: int, place: Path) ->
         measures = group.measure(place, plan)
         known = {name: None if value != value else value for name, value in measures.items()}
         done = about | judged | {"measures": known}
-        checkpoint.write_text(place / RESULT, json.dumps(done, indent=1) + "\n")
+        whole_file.write(place / RESULT, json.dumps(done, indent=1) + "\n")
     return Result(variant.name, seed, done["measures"])
 
 

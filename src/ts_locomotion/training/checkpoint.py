@@ -60,13 +60,6 @@ def _unpacked(path: Path) -> bytes:
     return gzip.decompress(content) if content.startswith(GZIP) else content
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text)
-    partial.replace(path)
-
-
 def environment_state(environment: Environment) -> dict[str, Any]:
     """State of robots, curriculum and random generators."""
     arrays = {name: torch.from_numpy(value) for name, value in environment.state().items()}

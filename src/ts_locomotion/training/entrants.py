@@ -24,6 +24,7 @@ def gather(name: Path | str, beside: Path | str | None) -> Entrants:
     """The entrants for a bundle, or for a training that is still under way; see shipped.find.
 
     A bundle that sees brings its teacher and the blind bundle `beside`; with None it comes alone.
+    Raises ConfigurationError where there is neither a student nor its teacher.
     """
     folder = shipped.find(name)
     main = _main(folder)
@@ -36,7 +37,7 @@ def gather(name: Path | str, beside: Path | str | None) -> Entrants:
                 walkers.append(invite())
             except LocomotionError as problem:
                 absent.append(str(problem))
-    if not walkers:
+    if main is None and all(walker.sight == "blind" for walker in walkers):
         raise ConfigurationError(f"{folder} holds no student yet; {'; '.join(absent)}")
     return Entrants(folder.resolve().name, tuple(walkers), tuple(absent))
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ts_locomotion import shipped
+from ts_locomotion import bundle, shipped
 from ts_locomotion.bundle import Bundle
 from ts_locomotion.errors import ConfigurationError, LocomotionError
 from ts_locomotion.simulation import scene
@@ -106,8 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; see `ts-eval --help`."""
     options = _parser().parse_args(arguments)
     try:
-        beside = options.beside or shipped.models() / BASELINE
-        found = entrants.gather(options.bundle, None if options.alone else beside)
+        found = entrants.gather(options.bundle, None if options.alone else _beside(options))
         _check(options, found.walkers[0])
         for sentence in found.absent:
             print(f"ts-eval: {sentence}", file=sys.stderr)
@@ -142,6 +141,16 @@ def chosen(trials: Sequence[Trial], options: argparse.Namespace) -> list[Trial]:
     return left
 
 
+def _beside(options: argparse.Namespace) -> Path:
+    """The folder of the blind bundle to compare with."""
+    if not options.beside:
+        return shipped.models() / BASELINE
+    folder = shipped.find(options.beside)
+    if bundle.load(folder).contract.exteroception:
+        raise ConfigurationError(f"--beside {options.beside}: it sees, expected a blind bundle")
+    return folder
+
+
 def _check(options: argparse.Namespace, first: Walker) -> None:
     """Refuse what no evaluation knows, or would have no effect."""
     if options.seed < 0:
@@ -174,7 +183,7 @@ def _judge_blind(found: Entrants, options: argparse.Namespace, out: Path) -> Non
         cells.append(_walk(walker, trial, options.n, options.seed, place))
         countdown.done(trial.name)
     print(table(cells))
-    cell_file.join(out, "cells", cells)
+    cell_file.join(out, "cells", cells, walker.contract.files)
 
 
 def _judge_seeing(found: Entrants, options: argparse.Namespace, out: Path) -> None:
@@ -182,12 +191,13 @@ def _judge_seeing(found: Entrants, options: argparse.Namespace, out: Path) -> No
     if not options.gate:
         cells = _cells(found, options, out)
         print(belief_evaluate.table(cells))
-        heat_map.draw(cell_file.join(out, "cells", cells), out.with_suffix(".png"))
-    whole = not (options.trial or options.terrain or options.height or options.regime)
-    if _has_gate(walker) and (options.gate or whole):
+        whole = cell_file.join(out, "cells", cells, walker.contract.files)
+        heat_map.draw(whole, out.with_suffix(".png"))
+    some = options.trial or options.terrain or options.height or options.regime
+    if _has_gate(walker) and (options.gate or not some):
         gates = gate_sweep.sweep(walker, options.n, options.seed)
         print(belief_evaluate.table(gates))
-        cell_file.join(out, "gate", gates)
+        cell_file.join(out, "gate", gates, walker.contract.files)
         heat_map.draw_gate(gate_sweep.LEVELS, gates, out.with_name(f"{out.stem}_gate.png"))
     print(f"written: {', '.join(sorted(str(p) for p in out.parent.glob(f'{out.stem}*')))}")
 
@@ -202,7 +212,7 @@ def _cells(found: Entrants, options: argparse.Namespace, out: Path) -> list[Seei
     for trial, walker in jobs:
         seed = options.seed
         cells += belief_evaluate.evaluate(walker, trial, options.n, seed, looks, place)
-        cell_file.join(out, "cells", cells)
+        cell_file.join(out, "cells", cells, found.walkers[0].contract.files)
         countdown.done(f"{trial.name}, {walker.name}")
     return cells
 

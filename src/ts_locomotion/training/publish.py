@@ -43,8 +43,8 @@ def publish(
     if count == 0:
         return []
     cells, scores, told = _score(bundle.load(folder), trials, count, looks)
-    bundle.write_contract(folder, dataclasses.replace(contract, scores=scores))
-    write(folder / SCORES, {"cells": cells})
+    scored = bundle.write_contract(folder, dataclasses.replace(contract, scores=scores))
+    write(folder / SCORES, {"cells": cells}, scored.files)
     print(told)
     return cells
 

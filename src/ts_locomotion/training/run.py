@@ -18,7 +18,7 @@ from ts_locomotion import observation
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation import curriculum, environment, sighted_environment
 from ts_locomotion.simulation.sighted_environment import SightedConfig
-from ts_locomotion.training import checkpoint, history_encoders, tasks
+from ts_locomotion.training import checkpoint, history_encoders, tasks, whole_file
 from ts_locomotion.training.belief_networks import BeliefCritic
 from ts_locomotion.training.belief_tasks import BeliefNetworks
 from ts_locomotion.training.cts import ConcurrentPPO, stratified
@@ -52,7 +52,7 @@ def write_record(folder: Path, task: AnyTask, edits: Sequence[str], seed: int) -
         "versions": before.get("versions") or _versions(),
         "task": plain,
     }
-    checkpoint.write_text(folder / RECORD, yaml.safe_dump(record, sort_keys=False))
+    whole_file.write(folder / RECORD, yaml.safe_dump(record, sort_keys=False))
 
 
 def read_record(folder: Path) -> dict[str, Any]:
