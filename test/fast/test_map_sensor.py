@@ -148,6 +148,7 @@ def test_the_obstacle_course_has_tall_steps_a_gap_and_a_cut_over_low_steps():
     assert seen.min() == pytest.approx(-terrain.HOLE_DEPTH)
     assert np.abs(unseen).max() == pytest.approx(0.08)
     assert end - begin > 3.0
+    assert np.flatnonzero(unseen)[0] * 0.005 > MapOptions().length / 2
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ OBSTACLE_COURSE = (
     Segment("flat", length=0.8),
     Segment("gaps", size=0.20, number=2),
     # What was mapped last reaches 2 m ahead and is used up by the time the steps begin.
-    Segment("flat", length=1.5, mapped=False),
+    Segment("flat", length=2.5, mapped=False),
     Segment("stairs_up", size=0.08, number=4, mapped=False),
     Segment("flat", length=0.6, mapped=False),
     Segment("stairs_down", size=0.08, number=4, mapped=False),

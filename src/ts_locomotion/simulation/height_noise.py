@@ -1,7 +1,8 @@
 """What goes wrong between the ground and the foot scans of a robot.
 
 Noise after Miki et al. 2022 (supplement S8): three regimes with terms per point, per foot and per
-episode, outliers, and a change of regime in mid-episode. Beyond the paper: drift, patches that the
+episode, outliers, and a change of regime in mid-episode, with which the terms of an episode are
+drawn anew. Beyond the paper: drift, patches that the
 map does not know, maps that are renewed late or never again, no map at all, and blackouts that
 last until the episode ends.
 

@@ -1,8 +1,8 @@
 """Pictures of an evaluation: every cell a number in a colour, and the gate against noise."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -27,7 +27,7 @@ class Panel(NamedTuple):
 
 
 PANELS = (
-    Panel("success", "success", "{:.2f}", True, (0.0, 1.0)),
+    Panel("success", "success, and its 95 % interval [%]", "{:.2f}", True, (0.0, 1.0)),
     Panel("survival", "survival", "{:.2f}", True, (0.0, 1.0)),
     Panel("velocity_error", "mean |v_x error| [m/s]", "{:.2f}", False),
     Panel("torque", "torque, root mean square [N m]", "{:.1f}", False),
@@ -40,7 +40,7 @@ def draw(cells: Sequence[SeeingCell], path: Path) -> None:
     """Write the heat maps of a table to a PNG file: a row per terrain, a column per regime."""
     rows = list(dict.fromkeys((cell.terrain, cell.height_m) for cell in cells))
     columns = list(dict.fromkeys((cell.policy, cell.regime) for cell in cells))
-    size = (2.4 + 0.62 * len(columns), 1.8 + 0.3 * len(rows))
+    size = (2.4 + 0.62 * len(columns), 1.8 + 0.34 * len(rows))
     figure = Figure(figsize=(2 * size[0], 3 * size[1] + 0.6), layout="constrained")
     first = cells[0]
     counts = " or ".join(str(count) for count in sorted({cell.n for cell in cells}))
@@ -52,10 +52,15 @@ def draw(cells: Sequence[SeeingCell], path: Path) -> None:
     )
     for axes, panel in zip(figure.subplots(3, 2).flat, PANELS, strict=True):
         values = np.full((len(rows), len(columns)), np.nan)
+        notes: dict[tuple[int, ...], str] = {}
         for cell in cells:
-            place = rows.index((cell.terrain, cell.height_m))
-            values[place, columns.index((cell.policy, cell.regime))] = getattr(cell, panel.field)
-        _panel(axes, panel, values)
+            row = rows.index((cell.terrain, cell.height_m))
+            column = columns.index((cell.policy, cell.regime))
+            values[row, column] = getattr(cell, panel.field)
+            if panel.field == "success":
+                low, high = (round(100.0 * share) for share in cell.ci)
+                notes[row, column] = f"{low}..{high}"
+        _panel(axes, panel, values, notes)
         axes.set_yticks(range(len(rows)), [f"{kind} {height:.2f}" for kind, height in rows])
         axes.set_xticks(range(len(columns)), [_label(first, *name) for name in columns])
         axes.tick_params(labelsize=8)
@@ -87,7 +92,8 @@ def _label(first: SeeingCell, policy: str, regime: str) -> str:
     return f"{policy.removeprefix(first.policy).strip()}: {regime}"
 
 
-def _panel(axes: Axes, panel: Panel, values: Array) -> None:
+def _panel(axes: Axes, panel: Panel, values: Array, notes: Mapping[tuple[int, ...], str]) -> None:
+    """Draw values (R, C) as colours and numbers, with a note below each that has one."""
     known = values[np.isfinite(values)]
     low, high = panel.limits or ((known.min(), known.max()) if known.size else (0.0, 1.0))
     high = max(high, low + 1e-9)
@@ -98,4 +104,7 @@ def _panel(axes: Axes, panel: Panel, values: Array) -> None:
         told = panel.form.format(value) if np.isfinite(value) else "-"
         dark = abs((value - low) / (high - low) - 0.5) > 0.4
         colour = "white" if dark else "black"
-        axes.text(column, row, told, ha="center", va="center", fontsize=8, color=colour)
+        note = notes.get((row, column), "")
+        style: dict[str, Any] = {"ha": "center", "va": "center", "color": colour}
+        axes.text(column, row - 0.17 * bool(note), told, fontsize=8, **style)
+        axes.text(column, row + 0.27, note, fontsize=6, **style)
