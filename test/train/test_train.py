@@ -27,6 +27,7 @@ from ts_locomotion.training.distillation import Distillation
 from ts_locomotion.training.learning_curves import Curves
 from ts_locomotion.training.overrides import override
 from ts_locomotion.training.progress import Progress
+from ts_locomotion.training.publish import publish
 from ts_locomotion.training.teacher_student import TeacherStudentPPO
 from ts_locomotion.training.train import build, train
 
@@ -226,6 +227,17 @@ def test_a_record_is_written_whole_or_not_at_all(tmp_path):
     with largest_file(10), pytest.raises(OSError):
         whole_file.write(tmp_path / "run.yaml", "new" * 100)
     assert (tmp_path / "run.yaml").read_text() == "old"
+
+
+def test_the_sizes_of_the_paper_are_a_task_that_trains_and_deploys(tmp_path):
+    """Miki et al. 2022: scans 52-80-60-24, trunk 256-160-128, two GRU layers of 50."""
+    train(tasks.make("go2_belief_paper_tiny"), [], 0, tmp_path / "run")
+    publish(tmp_path / "run", tmp_path / "bundle", 0)
+    contract = bundle.load(tmp_path / "bundle").contract
+    assert (contract.state_size, contract.gate_size, contract.belief_size) == (100, 96, 120)
+    weights = checkpoint.load(tmp_path / "run" / run.CHECKPOINT)["actor_state_dict"]
+    shapes = {tuple(value.shape) for value in weights.values()}
+    assert {(80, 52), (60, 80), (24, 60), (160, 256), (128, 160)} <= shapes
 
 
 @pytest.mark.parametrize(("name", "samples"), [("ts", 42), ("cts", 12), ("belief", 48)])

@@ -231,6 +231,19 @@ def go2_belief_phase() -> BeliefTask:
     return phase_residual(go2_belief())
 
 
+def go2_belief_paper() -> BeliefTask:
+    """The same in the sizes of the paper's networks (Miki et al. 2022, S6), slower to train."""
+    task = go2_belief()
+    networks = replace(task.networks, trunk=(256, 160, 128), scan_encoder=(80, 60))
+    return replace(
+        task,
+        name=f"{task.name}_paper",
+        purpose=f"{task.name} in the sizes of the paper's networks",
+        networks=networks,
+        student=replace(task.student, hidden=50),
+    )
+
+
 def go2_belief_blind() -> BeliefTask:
     """The same without eyes: teacher and student know the ground by their feet alone."""
     return blind(go2_belief())

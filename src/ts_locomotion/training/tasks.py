@@ -14,6 +14,7 @@ from ts_locomotion.training.belief_tasks import (
     BeliefTask,
     go2_belief,
     go2_belief_blind,
+    go2_belief_paper,
     go2_belief_phase,
 )
 from ts_locomotion.training.ppo_settings import PPO, ActionNoise, check_share
@@ -241,6 +242,7 @@ TASKS: Mapping[str, Callable[[], AnyTask]] = {
     "go2_cts_sighted": go2_cts_sighted,
     "go2_belief": go2_belief,
     "go2_belief_blind": go2_belief_blind,
+    "go2_belief_paper": go2_belief_paper,
     "go2_belief_phase": go2_belief_phase,
 }
 TINY = "_tiny"
