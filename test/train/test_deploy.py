@@ -1,6 +1,8 @@
 """What is exported for other controllers acts as our pipeline does."""
 
+import io
 import shutil
+import zipfile
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +103,27 @@ def walk(model: Bundle, scans: list[Scans | None]):
             "gait_phase": gait.clock(phase, np.ones(1))[0],
         }
         yield shown, output.policy.positions[0]
+
+
+def test_a_torchscript_network_names_no_place_of_the_machine_it_was_made_on(blind):
+    for network in ("belief.pt", "policy.pt", "deploy/exported/policy.pt"):
+        with zipfile.ZipFile(blind.path / network) as archive:
+            contents = [archive.read(name) for name in archive.namelist()]
+        assert len(contents) > 5
+        assert not any(b".py" in content or b"site-packages" in content for content in contents)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_network_without_its_places_computes_bit_for_bit_the_same(tmp_path):
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Linear(7, 33), nn.ELU(), nn.Linear(33, 3)).eval()
+    given = torch.randn(5, 7)
+    whole = torch.jit.freeze(torch.jit.trace(layers, given))
+    saved = io.BytesIO()
+    torch.jit.save(whole, saved)
+    torchscript._write_placeless(saved, tmp_path / "net.pt")
+    with torch.no_grad():
+        assert torch.equal(torch.jit.load(str(tmp_path / "net.pt"))(given), whole(given))
 
 
 def test_a_controller_with_a_history_walks_as_the_pipeline(blind):

@@ -1,6 +1,8 @@
 """The networks of a bundle as TorchScript, for deployers that load a .pt file."""
 
+import io
 import warnings
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,9 +44,19 @@ def _write(graph: Graph, path: Path) -> Path:
         # It is deprecated for what it cannot do; there is nothing of that in these networks.
         warnings.simplefilter("ignore")
         traced: Any = torch.jit.trace(graph.network.eval(), samples(graph, 2), check_trace=False)
-        torch.jit.save(torch.jit.freeze(traced), str(path))
+        saved = io.BytesIO()
+        torch.jit.save(torch.jit.freeze(traced), saved)
+    _write_placeless(saved, path)
     check_parity(graph, path)
     return path
+
+
+def _write_placeless(saved: io.BytesIO, path: Path) -> None:
+    """Write all of an archive but where on this machine the code lies that it was made from."""
+    with zipfile.ZipFile(saved) as whole, zipfile.ZipFile(path, "w") as stripped:
+        for entry in whole.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                stripped.writestr(entry, whole.read(entry))
 
 
 def _outputs(network: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
