@@ -10,12 +10,13 @@ from students import act_as_student
 
 from ts_locomotion import bundle
 from ts_locomotion.bundle import Bundle
-from ts_locomotion.errors import BundleMismatch
+from ts_locomotion.errors import BundleMismatch, ConfigurationError
 from ts_locomotion.pipeline import Pipeline
 from ts_locomotion.training import export, onnx_graph, run, tasks
 from ts_locomotion.training.course import Trial, wilson
 from ts_locomotion.training.evaluate import evaluate, table
 from ts_locomotion.training.overrides import override
+from ts_locomotion.training.publish import publish
 from ts_locomotion.training.train import train
 
 COMMITTED = Path(__file__).parents[2] / "models" / "go2_ts"
@@ -51,6 +52,37 @@ def test_a_network_names_no_place_of_the_machine_it_was_made_on(network, exporte
     for file in (exported.path / network, *shipped):
         content = file.read_bytes()
         assert b".py" not in content and b"/site-packages/" not in content
+
+
+def test_a_bundle_keeps_no_products_of_the_one_that_was_in_its_folder(trained, tmp_path):
+    blind = tmp_path / "blind"
+    export.export(trained, blind)
+    others = ("scores.json", "belief.pt", "policy.pt", "deploy/params/deploy.yaml")
+    later = [f"{stage}/{run.CHECKPOINT}" for stage in run.LATER]
+    for name in (*others, *later, "notes.txt"):
+        (blind / name).parent.mkdir(parents=True, exist_ok=True)
+        (blind / name).write_text("of another run")
+    assert publish(trained, blind, 0) == []
+    left = {str(path.relative_to(blind)) for path in blind.rglob("*") if path.is_file()}
+    made = {"contract.yaml", "belief.onnx", "policy.onnx", run.RECORD, run.CHECKPOINT}
+    assert left == {*made, "notes.txt"}
+
+
+def test_an_export_that_fails_leaves_the_bundle_as_it_was(tmp_path):
+    (tmp_path / "scores.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match="no training run"):
+        export.export(tmp_path / "nothing", tmp_path)
+    assert (tmp_path / "scores.json").exists()
+
+
+@pytest.mark.parametrize("name", ["trained", "belief_run"])
+def test_a_publishing_tells_how_far_its_scores_are(name, request, tmp_path, capsys):
+    trials = [Trial("flat a", time=0.1), Trial("flat b", time=0.3)]
+    publish(request.getfixturevalue(name), tmp_path / "bundle", 1, trials)
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert "1/2" in told[0] and "flat a" in told[0]
+    assert "2/2 left 0.0 min" in told[1] and "flat b" in told[1]
 
 
 def test_the_bundle_acts_as_the_student_over_a_thousand_steps_with_resets(trained, exported):

@@ -1,13 +1,14 @@
 """`ts-export`: from a training run to a model bundle that needs no torch."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ts_locomotion import bundle
-from ts_locomotion.contract import Contract
+from ts_locomotion.contract import NETWORK_FILES, Contract
 from ts_locomotion.errors import LocomotionError
 from ts_locomotion.training import belief_export, deploy_yaml, run, torchscript
 from ts_locomotion.training.belief_tasks import BeliefTask
@@ -22,6 +23,8 @@ from ts_locomotion.training.promise import graphs, promised
 from ts_locomotion.training.run import load_actor, read_record
 from ts_locomotion.training.tasks import Task
 
+SCORES = "scores.json"
+
 
 def export(
     source: Path,
@@ -32,6 +35,7 @@ def export(
 ) -> Contract:
     """Write the bundle of a run. Raises BundleMismatch if ONNX differs from torch.
 
+    Products of a bundle that was in the folder before are removed.
     `scripted`: its networks as TorchScript as well. `deployed`: deploy/ for other controllers.
     """
     record = read_record(source)
@@ -46,6 +50,7 @@ def export(
         contract = contract_of(task, actor, *about)
         networks = graphs_of(contract, actor)
     folder.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
     for graph in networks:
         write(graph, folder)
         check_parity(graph, folder)
@@ -56,6 +61,13 @@ def export(
     if deployed:
         deploy_yaml.write(folder, written, networks)
     return written
+
+
+def _clear(folder: Path) -> None:
+    """Remove what was made of the networks that are about to be replaced."""
+    for name in (SCORES, *(Path(network).with_suffix(".pt") for network in NETWORK_FILES)):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / deploy_yaml.FOLDER, ignore_errors=True)
 
 
 def contract_of(
