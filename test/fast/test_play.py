@@ -251,6 +251,7 @@ def test_an_ffmpeg_that_fails_is_quoted(recording, monkeypatch, tmp_path):
         (["--command", "5", "0", "0"], r"tiny_seeing knows \[-0.5"),
         (["--command", "nan", "0", "0"], "tiny_seeing knows"),
         (["--duration", "-1"], "expected above 0"),
+        (["--seed", "-1"], "--seed -1: expected at least 0"),
         (["--video", "walk.avi"], "ends in .gif or .mp4"),
         (["--video", "walk.mp4"], "needs ffmpeg"),
         (["--video", "/dev/null/walk.gif", "--duration", "0.1"], "cannot be written"),

@@ -66,7 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def place(options: argparse.Namespace) -> RobotOptions:
-    """Where the robot walks. Raises ConfigurationError for a terrain or height that is none."""
+    """Where the robot walks. Raises ConfigurationError for what is no terrain, height or seed."""
+    if options.seed < 0:
+        raise ConfigurationError(f"--seed {options.seed}: expected at least 0")
     if options.terrain in COURSES and options.height is not None:
         raise ConfigurationError(f"{options.terrain} has heights of its own: no --height")
     if options.terrain not in (*KINDS, *COURSES):

@@ -34,6 +34,15 @@ CHECKPOINT = "checkpoint.pt"
 RECORD = "run.yaml"
 LATER = SPECIALIST, STUDENT = "specialist", "student"
 """Folders of the later stages within that of the first."""
+RECORDED: Mapping[str, tuple[type, str]] = {
+    "name": (str, "a text"),
+    "seed": (int, "a whole number"),
+    "command": (str, "a text"),
+    "commit": (str, "a text"),
+    "versions": (dict, "a mapping"),
+    "task": (dict, "a mapping"),
+}
+"""What every record holds, and in which form."""
 PACKAGES = ("torch", "rsl-rl-lib", "mujoco", "numpy")
 
 
@@ -63,8 +72,14 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{folder} holds no training run: no {RECORD}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{folder / RECORD} is damaged: it is not YAML") from error
-    if not isinstance(record, dict) or not {"name", "seed", "task"} <= set(record):
-        raise ConfigurationError(f"{folder / RECORD} is damaged: no name, seed and task in it")
+    if not isinstance(record, dict):
+        raise ConfigurationError(f"{folder / RECORD} is damaged: expected {', '.join(RECORDED)}")
+    for name, (kind, form) in RECORDED.items():
+        if not isinstance(record.get(name), kind):
+            given = repr(record[name]) if name in record else "nothing"
+            raise ConfigurationError(
+                f"{folder / RECORD} is damaged: {name}: {given} given, expected {form}"
+            )
     return record
 
 
