@@ -305,8 +305,10 @@ def test_a_restored_noise_goes_on_as_if_it_had_never_stopped():
 
 
 def test_shares_that_make_no_sense_are_refused():
-    with pytest.raises(ConfigurationError, match="probabilities"):
+    with pytest.raises(ConfigurationError, match=r"height_noise\.regimes: probabilities \[-1.0\]"):
         HeightNoise(replace(PERFECT, regimes=(replace(NOMINAL, share=-1.0),)), COUNT)
+    with pytest.raises(ConfigurationError, match=r"height_noise\.sight: probabilities \[0"):
+        HeightNoise(replace(PERFECT, sight=Sight(0, 0, 0, 0, 0)), COUNT)
 
 
 def test_between_two_maps_the_ground_is_followed_though_the_age_grows():

@@ -21,7 +21,15 @@ from killing import assert_equal
 from ts_locomotion import bundle
 from ts_locomotion.errors import ConfigurationError, TrainingDiverged
 from ts_locomotion.simulation.clock import CpuTime
-from ts_locomotion.training import checkpoint, run, tasks, wandb_mirror, whole_file
+from ts_locomotion.training import (
+    checkpoint,
+    export,
+    promise,
+    run,
+    tasks,
+    wandb_mirror,
+    whole_file,
+)
 from ts_locomotion.training import train as training
 from ts_locomotion.training.distillation import Distillation
 from ts_locomotion.training.learning_curves import Curves
@@ -140,11 +148,34 @@ def test_a_checkpoint_of_something_else_is_named(tmp_path):
         train(tiny(2), [], 0, tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{broken: [", "just words", "name: go2_ts_tiny"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{broken: [", "just words", "name: go2_ts_tiny"),
+        "{name: go2_ts_tiny, seed: 0, command: ts-train, commit: a, versions: {}, task: 5}",
+    ],
+)
 def test_a_damaged_record_is_named(text, tmp_path):
     (tmp_path / run.RECORD).write_text(text)
     with pytest.raises(ConfigurationError, match=r"run\.yaml is damaged"):
         run.read_record(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("task", 5, "task: 5 given, expected a mapping"),
+        ("seed", "one", "seed: 'one' given, expected a whole number"),
+        ("command", None, "command: nothing given, expected a text"),
+    ],
+)
+def test_a_record_that_lacks_something_is_no_run_to_export(name, value, told, tmp_path, capsys):
+    run.write_record(tmp_path, tiny(1), [], 0)
+    record = run.read_record(tmp_path) | {name: value}
+    kept = {key: given for key, given in record.items() if given is not None}
+    (tmp_path / run.RECORD).write_text(yaml.safe_dump(kept))
+    assert export.main([str(tmp_path), "--out", f"{tmp_path}/bundle"]) == 2
+    assert told in capsys.readouterr().err
 
 
 @contextmanager
@@ -248,6 +279,66 @@ def test_more_mini_batches_than_samples_are_refused_before_any_step(
     assert training.main([*words, f"algorithm.num_mini_batches={samples + 1}"]) == 2
     assert f"{samples + 1} given, at most {samples}" in capsys.readouterr().err
     build(override(tasks.make(words[0]), [f"algorithm.num_mini_batches={samples}"]), 0, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ("environment.commands.linear_x=[0.2, 1]", "linear_x: given [0.2, 1.0], expected finite"),
+        ("environment.commands.linear_x=[1, -1]", "commands.linear_x: [1.0, -1.0] given"),
+        ("environment.gait_frequency_hz=0", "gait_frequency_hz: 0.0 given, expected above 0"),
+        ("environment.action_clip=-1", "action_clip: -1.0 given, expected above 0"),
+        ("environment.stiffness=-1", "stiffness: -1.0 given, expected at least 0"),
+        ("environment.episode_time=0", "episode_time: 0.0 given, expected above 0"),
+        ("environment.policy_terms=[command]", "policy_terms: ['command'] given, expected all of"),
+        ("environment.domain.friction=[1, 0.5]", "domain.friction: [1.0, 0.5] given"),
+        ("environment.wrenches.pause=[1, 0.5]", "wrenches.pause: [1.0, 0.5] given"),
+        ("algorithm.learning_rate=-1", "algorithm.learning_rate: -1.0 given, expected above 0"),
+        ("algorithm.learning_rate_bounds=[0, 0.1]", "learning_rate_bounds: (0.0, 0.1) given"),
+        ("height_noise.sight.whole=-1", "height_noise.sight: probabilities [-1.0, "),
+        ("misled.noise.sight.whole=0", "height_noise.sight: probabilities [0.0, "),
+        ("misled.learning_rate=0", "misled.learning_rate: 0.0 given, expected above 0"),
+        ("misled.velocity=-1", "misled.velocity: -1.0 given, expected at least 0"),
+        ("height_noise.change_interval=[8, 2]", "height_noise.change_interval: [8.0, 2.0] given"),
+        ("specialist.grounds.0.kind=lava", "grounds: kind 'lava' given, valid: flat, "),
+        ("specialist.grounds.0.hardest=2", "stairs_up of 2.0 m given, expected from 0 to 1"),
+        ("specialist.initial_std=0", "specialist.initial_std: 0.0 given, expected above 0"),
+        ("specialist.misled.noise.sight.whole=0", "height_noise.sight: probabilities [0.0, "),
+        ("student.learning_rate=-1", "student.learning_rate: -1.0 given, expected above 0"),
+    ],
+)
+def test_what_a_later_stage_or_the_bundle_would_refuse_is_refused_before_any_step(
+    edit, told, tmp_path, capsys
+):
+    words = ["go2_belief_tiny", "--out", str(tmp_path), "--robots", "0", "--set", edit]
+    assert training.main(words) == 2
+    said = capsys.readouterr()
+    assert told in said.err and len(said.err.splitlines()) == 1 and not said.out
+    assert not (tmp_path / run.RECORD).exists()
+
+
+def test_mini_batches_that_a_shorter_later_stage_could_not_fill_are_refused_at_once(tmp_path):
+    edits = ["specialist.steps_per_iteration=1", "algorithm.num_mini_batches=9"]
+    with pytest.raises(ConfigurationError, match="9 given, at most 8"):
+        train(override(tasks.make("go2_belief_tiny"), edits), [], 0, tmp_path)
+    assert not (tmp_path / run.RECORD).exists()
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_every_task_can_be_published(name):
+    promise.check(tasks.make(name))
+
+
+def test_each_stage_says_which_of_how_many_it_is(tmp_path, capsys):
+    train(tasks.make("go2_belief_tiny"), [], 0, tmp_path)
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stage")]
+    assert told == [
+        "stage 1 of 3: go2_belief_tiny, 192 steps",
+        "stage 2 of 3: go2_belief_tiny specialist, 192 steps",
+        "stage 3 of 3: go2_belief_tiny student, 192 steps",
+    ]
+    train(tiny(1), [], 0, tmp_path / "other")
+    assert "stage 1 of 1: go2_ts_tiny, 48 steps\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("option", ["--out", "--bundle"])

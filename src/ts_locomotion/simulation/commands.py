@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ts_locomotion.robot import Array
+from ts_locomotion.simulation.ranges import check_order
 
 Range = tuple[float, float]
 
@@ -28,6 +29,10 @@ class CommandRanges:
     stand_share: float = 0.12
     straight_share: float = 0.3
     """Share of open commands with nothing but v_x."""
+
+    def __post_init__(self) -> None:
+        drawn = ("linear_x", "linear_y", "angular_z", "lane_speed", "interval")
+        check_order(self, "commands.", *drawn)
 
 
 def sample(

@@ -37,6 +37,16 @@ class Ground:
     least_depth: float = 0.0
     """Of its holes [m]."""
 
+    def __post_init__(self) -> None:
+        if self.kind not in terrain.KINDS:
+            valid = ", ".join(terrain.KINDS)
+            raise ConfigurationError(f"grounds: kind {self.kind!r} given, valid: {valid}")
+        for size in (self.easiest, self.hardest):
+            if not 0.0 <= size <= 1.0:
+                raise ConfigurationError(
+                    f"grounds: {self.kind} of {size} m given, expected from 0 to 1"
+                )
+
 
 class Cell(NamedTuple):
     """One model of the bank."""

@@ -18,6 +18,7 @@ from ts_locomotion.simulation.curriculum import Bank, Ground
 from ts_locomotion.simulation.measurement import Body
 from ts_locomotion.simulation.physics import Physics
 from ts_locomotion.simulation.randomization import PRIVILEGED, Domain
+from ts_locomotion.simulation.ranges import check_above_zero, check_not_negative
 from ts_locomotion.simulation.rewards import Motion
 from ts_locomotion.simulation.terrain import BOX_LIMIT
 
@@ -66,6 +67,10 @@ class EnvironmentConfig:
     shape: rewards.Shape = field(default_factory=rewards.Shape)
     threads: int = 2
     """Of the physics."""
+
+    def __post_init__(self) -> None:
+        check_above_zero(self, "environment.", "gait_frequency_hz", "action_clip", "episode_time")
+        check_not_negative(self, "environment.", "stiffness", "damping", "action_scale")
 
 
 class Step(NamedTuple):
@@ -163,7 +168,7 @@ class Environment:
         count, config = self.count, self.config
         frame = observation.size(config.frame_terms)
         self._frame = observation.columns(config.policy_terms, config.frame_terms)
-        self._episode_steps = round(config.episode_time / self.step_time)
+        self._episode_steps = max(1, round(config.episode_time / self.step_time))
         self._noise = config.observation_noise * observation.noise_half_widths(config.policy_terms)
         self.steps, self.phase = np.zeros(count, dtype=np.int64), np.zeros(count)
         self.command, self.command_time = np.zeros((count, 3)), np.zeros(count)

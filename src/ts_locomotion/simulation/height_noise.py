@@ -24,6 +24,7 @@ from ts_locomotion.belief import MAP_AGE_CEILING, Scans
 from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.robot import Array
 from ts_locomotion.simulation.map_sensor import MapOptions
+from ts_locomotion.simulation.ranges import check_order
 
 Robots = NDArray[np.integer]
 
@@ -99,6 +100,10 @@ class HeightNoiseConfig:
     blackout_blind: float = 0.5
     """Share of the blackouts that leave nothing; the others leave what was seen last."""
 
+    def __post_init__(self) -> None:
+        drawn = ("change_interval", "late_time", "lost_share", "side", "blackout_time")
+        check_order(self, "height_noise.", *drawn)
+
 
 # The printed vectors of the paper can be read in two ways (facts/methods.md 5.7); it names them
 # variances, but only standard deviations make sense. Both for a robot twice the size of a Go2.
@@ -125,10 +130,10 @@ class HeightNoise:
 
     def __init__(self, config: HeightNoiseConfig, count: int) -> None:
         self.config, self.factor = config, 1.0
-        self._regime_shares = _shares([regime.share for regime in config.regimes])
+        self._regime_shares = _shares("regimes", [regime.share for regime in config.regimes])
         sight = config.sight
         self._sight_shares = _shares(
-            [sight.whole, sight.patchy, sight.late, sight.frozen, sight.blank]
+            "sight", [sight.whole, sight.patchy, sight.late, sight.frozen, sight.blank]
         )
         rows = [[getattr(regime, name) for name in _STRENGTHS] for regime in config.regimes]
         self._strengths = np.array(rows, dtype=np.float32)
@@ -298,10 +303,12 @@ _CHANGING = (
 )
 
 
-def _shares(weights: list[float]) -> Array:
+def _shares(name: str, weights: list[float]) -> Array:
     shares = np.array(weights)
     if not len(shares) or (shares < 0.0).any() or shares.sum() <= 0.0:
-        raise ConfigurationError(f"height noise: probabilities {weights}, expected some above 0")
+        raise ConfigurationError(
+            f"height_noise.{name}: probabilities {weights} given, expected some above 0"
+        )
     return shares / shares.sum()
 
 

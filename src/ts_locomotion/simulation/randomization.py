@@ -6,6 +6,7 @@ import numpy as np
 
 from ts_locomotion.robot import Array
 from ts_locomotion.simulation.physics import Variation
+from ts_locomotion.simulation.ranges import check_not_negative, check_order
 
 Range = tuple[float, float]
 
@@ -29,6 +30,11 @@ class Domain:
     """[s]"""
     push_speed: float = 0.8
     """Largest change of velocity along x and y [m/s]."""
+
+    def __post_init__(self) -> None:
+        drawn = ("friction", "added_mass", "stiffness_scale", "damping_scale")
+        check_order(self, "domain.", *drawn, "friction_loss", "armature", "push_interval")
+        check_not_negative(self, "domain.", "com_shift", "push_speed")
 
 
 PRIVILEGED = ("friction", "added_mass", "com_shift", "stiffness_scale", "damping_scale")

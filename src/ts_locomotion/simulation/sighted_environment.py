@@ -15,6 +15,7 @@ from ts_locomotion.simulation.environment import Environment, EnvironmentConfig,
 from ts_locomotion.simulation.height_noise import HeightNoise, HeightNoiseConfig, View
 from ts_locomotion.simulation.measurement import Body
 from ts_locomotion.simulation.physics import Physics
+from ts_locomotion.simulation.ranges import check_not_negative, check_order
 from ts_locomotion.simulation.rewards import Motion
 from ts_locomotion.simulation.terrain import HeightGrids
 
@@ -62,6 +63,10 @@ class Wrenches:
     """[s]"""
     pause: Range = (2.0, 6.0)
     """[s]"""
+
+    def __post_init__(self) -> None:
+        check_not_negative(self, "wrenches.", "force", "torque")
+        check_order(self, "wrenches.", "time", "pause")
 
 
 @dataclass(frozen=True)

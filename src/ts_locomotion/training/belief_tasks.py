@@ -8,6 +8,7 @@ from ts_locomotion.simulation.commands import CommandRanges
 from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.height_noise import PERCEPTIONS, HeightNoiseConfig
 from ts_locomotion.simulation.randomization import Domain
+from ts_locomotion.simulation.ranges import check_above_zero, check_not_negative
 from ts_locomotion.simulation.rewards import Shape, Weights
 from ts_locomotion.simulation.sighted_environment import HOLE, SightedConfig, Wrenches
 from ts_locomotion.training.ppo_settings import PPO, ActionNoise, check_share
@@ -58,6 +59,8 @@ class Misled:
     def __post_init__(self) -> None:
         if not 0.0 <= self.begins <= 1.0:
             raise ConfigurationError(f"misled.begins: {self.begins} given, expected from 0 to 1")
+        check_above_zero(self, "misled.", "learning_rate")
+        check_not_negative(self, "misled.", "velocity")
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ class Student:
                 f"student.noise_from and noise_until: {self.noise_from} and {self.noise_until}"
                 " given, expected shares of the training, the first before the second"
             )
+        check_above_zero(self, "student.", "learning_rate", "final_learning_rate")
 
 
 GROUNDS = (
@@ -155,6 +159,9 @@ class Specialist:
     hips: float = -0.05
     """Weights of rewards that differ from those of the first teacher."""
     misled: Misled = Misled(begins=0.75, learning_rate=3e-4, velocity=0.08)
+
+    def __post_init__(self) -> None:
+        check_above_zero(self, "specialist.", "initial_std")
 
 
 @dataclass(frozen=True)

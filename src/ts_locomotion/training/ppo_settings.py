@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ts_locomotion.errors import ConfigurationError
+from ts_locomotion.simulation.ranges import check_above_zero, check_order
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class PPO:
     critic_learning_rate: float = 1e-3
     max_grad_norm: float = 1.0
     desired_kl: float = 0.012
+
+    def __post_init__(self) -> None:
+        rates = ("learning_rate", "learning_rate_bounds", "critic_learning_rate")
+        check_above_zero(self, "algorithm.", *rates)
+        check_order(self, "algorithm.", "learning_rate_bounds")
 
 
 def check_batches(algorithm: PPO, samples: int) -> None:

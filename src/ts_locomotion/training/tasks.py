@@ -8,6 +8,7 @@ from ts_locomotion.errors import ConfigurationError
 from ts_locomotion.simulation.curriculum import Ground
 from ts_locomotion.simulation.environment import EnvironmentConfig
 from ts_locomotion.simulation.height_noise import HeightNoiseConfig
+from ts_locomotion.simulation.ranges import check_above_zero
 from ts_locomotion.simulation.rewards import Shape
 from ts_locomotion.simulation.sighted_environment import SightedConfig, Wrenches
 from ts_locomotion.training.belief_tasks import (
@@ -58,6 +59,8 @@ class Algorithm(PPO):
     """Environments in which the student acts, for its own regression."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        check_above_zero(self, "algorithm.", "encoder_learning_rate")
         check_share(self.student_share, "algorithm.student_share")
 
 
@@ -91,6 +94,7 @@ class Settling:
 
     def __post_init__(self) -> None:
         check_share(self.begins, "settling.begins")
+        check_above_zero(self, "settling.", "learning_rate")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from ts_locomotion.training import (
 )
 from ts_locomotion.training.belief_tasks import BeliefTask, Specialist, specialised
 from ts_locomotion.training.overrides import as_plain, override
+from ts_locomotion.training.promise import check
 from ts_locomotion.training.publish import publish
 from ts_locomotion.training.runner import Runner
 from ts_locomotion.training.settling import SettlingRunner
@@ -75,6 +76,7 @@ def train(
     task: AnyTask, edits: Sequence[str], seed: int, folder: Path, resume: bool = True
 ) -> Runner:
     """Train a task into a folder, continuing what an interrupted run left there."""
+    check(task)
     prepare(seed)
     folder.mkdir(parents=True, exist_ok=True)
     runner = build(task, seed, folder)
@@ -89,7 +91,7 @@ def train(
         _continue(runner, folder)
     _check_room(runner, folder)
     run.write_record(folder, task, edits, seed)
-    _finish(runner, task.steps)
+    _finish(runner, task.steps, f"1 of {stages(task)}")
     if not isinstance(task, BeliefTask):
         return runner
     if task.second_teacher:
@@ -110,7 +112,7 @@ def specialise(task: BeliefTask, special: Specialist, seed: int, folder: Path) -
     runner = belief_teacher.build(specialised(task, special), seed, place)
     runner.alg.load(checkpoint.load(folder / run.CHECKPOINT), None, True)
     runner.explore(special.initial_std)
-    _go_on(runner, place, special.steps)
+    _go_on(runner, place, special.steps, f"2 of {stages(task)}")
 
 
 def teach(task: BeliefTask, seed: int, folder: Path) -> Runner:
@@ -118,20 +120,28 @@ def teach(task: BeliefTask, seed: int, folder: Path) -> Runner:
     place = folder / run.STUDENT
     place.mkdir(exist_ok=True)
     student = belief_student.build(task, seed, folder, place)
-    _go_on(student, place, task.student.steps)
+    _go_on(student, place, task.student.steps, f"{stages(task)} of {stages(task)}")
     return student
 
 
-def _go_on(runner: Runner, place: Path, steps: int) -> None:
+def stages(task: AnyTask) -> int:
+    """How many trainings a task consists of, one after the other."""
+    if not isinstance(task, BeliefTask):
+        return 1
+    return 3 if task.second_teacher else 2
+
+
+def _go_on(runner: Runner, place: Path, steps: int, stage: str) -> None:
     """A later stage in its folder, from the beginning or from its checkpoint."""
     if (place / run.CHECKPOINT).exists():
         _continue(runner, place)
     _check_room(runner, place)
-    _finish(runner, steps)
+    _finish(runner, steps, stage)
 
 
-def _finish(runner: Runner, steps: int) -> None:
-    """Learn what is left of so many environment steps."""
+def _finish(runner: Runner, steps: int, stage: str) -> None:
+    """Learn what is left of so many environment steps of a stage, as "2 of 3"."""
+    print(f"stage {stage}: {runner.task.name}, {steps} steps")
     steps_left = max(0, steps - runner.steps_done)
     runner.learn(-(-steps_left // runner.steps_of_iteration))
 
@@ -221,7 +231,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=_at_least(0), default=1, help="of everything random")
     parser.add_argument(
-        "--steps", type=_at_least(1), help="environment steps of the whole training"
+        "--steps",
+        type=_at_least(1),
+        help="environment steps; of a task in stages those of the first, the others have"
+        " --set specialist.steps=... and student.steps=...",
     )
     parser.add_argument("--out", type=Path, help="default: out/train/<task>")
     parser.add_argument("--bundle", type=Path, help="default: bundle/ in the folder of the run")
