@@ -71,6 +71,12 @@ def test_nodes_follow_the_simulated_clock_only_in_simulation():
     assert all(spec.parameters["use_sim_time"] is False for spec in real)
 
 
+def test_a_real_robot_with_the_simulated_clock_is_refused():
+    with pytest.raises(ConfigurationError, match="use_sim_time:=true with robot:=go2, expected"):
+        described(robot="go2", use_sim_time="true")
+    assert described(use_sim_time="true")["go2_bridge"].parameters["use_sim_time"] is True
+
+
 def test_lockstep_is_told_to_every_node_that_waits():
     nodes = described(pace="lockstep")
     assert nodes["simulator"].parameters["pace"] == "lockstep"

@@ -1,6 +1,7 @@
 """The bridge through DDS, with the test as its robot, its policy and its user."""
 
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from sensor_msgs.msg import Imu, JointState
 from world import STEP, World
 
 from ts_locomotion import robot, unitree
+from ts_locomotion.nodes import conversions
 from ts_locomotion_msgs.msg import Mode
 
 (DOMAIN,) = free_domains(1)
@@ -170,10 +172,23 @@ def test_against_a_real_robot_a_dry_run_is_the_default_and_sends_nothing(probe, 
     assert not world.commands
 
 
+def test_no_clock_that_stands_still_stops_the_stamps_of_a_real_robots_states(probe, tmp_path):
+    with running("go2_bridge_node", DOMAIN, tmp_path / "log", robot="go2", state_every=1):
+        world = World(probe)
+        assert not probe.set_parameter(NODE, "use_sim_time", True)
+        began = time.time_ns()
+        for count in (1, 2):
+            world.feel()
+            assert probe.until(lambda count=count: len(world.states) == count)
+    first, second = (conversions.nanoseconds(state.header.stamp) for state in world.states)
+    assert began < first < second < time.time_ns()
+
+
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
         ({"robot": "go2", "lockstep": True}, "lockstep is true"),
+        ({"robot": "go2", "use_sim_time": True}, "use_sim_time is true, expected false"),
         ({"hold_age": 0.5}, "hold_age is 0.5, expected at most target_age"),
         ({"robot": "spot"}, "'spot' is not one of"),
     ],

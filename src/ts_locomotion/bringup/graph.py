@@ -61,7 +61,7 @@ ARGUMENTS = (
         SWITCH,
     ),
     Argument("namespace", "", "of every node and of every topic that belongs to one robot"),
-    Argument("use_sim_time", "auto", "whether nodes follow /clock; auto: in simulation", AUTO),
+    Argument("use_sim_time", "auto", "whether nodes follow /clock; only in simulation", AUTO),
     Argument("dry_run", "auto", "whether to keep commands from the robot; auto: if real", AUTO),
     Argument("parameters", "", "a YAML file of ROS parameters, applied last to every node"),
 )
@@ -113,7 +113,7 @@ def describe(given: Mapping[str, str], share: Path) -> tuple[NodeSpec, ...]:
     """
     values = resolve(given)
     simulated = values["robot"] == "mujoco"
-    clock = {"use_sim_time": _auto(values["use_sim_time"], simulated)}
+    clock = {"use_sim_time": _follows_clock(values, simulated)}
     lockstep = {"lockstep": simulated and values["pace"] == "lockstep"}
     # While the simulator waits for a late policy, its silence means nothing.
     patience = {"silence": PATIENT_SILENCE} if simulated and values["pace"] == "patient" else {}
@@ -222,6 +222,16 @@ def _parameter_files(share: Path, name: str, override: str) -> tuple[Path, ...]:
     if not path.is_file():
         raise ConfigurationError(f"parameters:={override} is no file")
     return (*files, path)
+
+
+def _follows_clock(values: Mapping[str, str], simulated: bool) -> bool:
+    follows = _auto(values["use_sim_time"], simulated)
+    if follows and not simulated:
+        raise ConfigurationError(
+            f"use_sim_time:=true with robot:={values['robot']}, expected false or auto: a clock"
+            " that stands still would hide the pauses of a real robot"
+        )
+    return follows
 
 
 def _auto(value: str, meaning: bool) -> bool:

@@ -52,6 +52,11 @@ class BridgeSettings:
         if self.lockstep and not self.simulated:
             raise ConfigurationError("lockstep is true, expected false with a real robot")
 
+    def check_clock(self, use_sim_time: bool) -> None:
+        """Raises ConfigurationError for /clock with a real robot, whose pauses it would hide."""
+        if use_sim_time and not self.simulated:
+            raise ConfigurationError("use_sim_time is true, expected false with a real robot")
+
     @property
     def simulated(self) -> bool:
         """Whether the robot is the simulator's."""

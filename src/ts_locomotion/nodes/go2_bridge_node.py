@@ -41,6 +41,7 @@ class Go2BridgeNode(Node):
         super().__init__("go2_bridge")
         parameters.declare(self, BridgeSettings)
         self._settings = settings = parameters.read(self, BridgeSettings)
+        settings.check_clock(bool(self.get_parameter("use_sim_time").value))
         self._bridge = RobotBridge(settings.bridge_options)
         self._refusals = Refusals(self.get_logger())
         self._told: tuple[object, ...] = ()
@@ -79,7 +80,7 @@ class Go2BridgeNode(Node):
         self._stamp = (
             state.tick * unitree.NANOSECONDS_PER_TICK
             if self._settings.simulated
-            else self.get_clock().now().nanoseconds
+            else time.time_ns()
         )
         self._bridge.sense(state, self._stamp)
         index = state.tick // unitree.STATE_PERIOD_MS if self._settings.simulated else self._states
