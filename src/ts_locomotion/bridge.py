@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ts_locomotion import modes, safety, ticks, unitree
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.modes import Facts, ModeState
-from ts_locomotion.safety import JointTargets, RobotSample, SafetyLimits
+from ts_locomotion.safety import JointTargets, RobotSample, SafetyLimits, Verdict
 from ts_locomotion.unitree import LowCmd, LowState
 
 
@@ -14,7 +14,8 @@ class BridgeOptions:
     """How the bridge speaks to what is behind it."""
 
     simulated: bool = True
-    """Commands name the tick they answer and that of the joint targets' state; a robot gets 0."""
+    """Commands name the tick they answer and that of the joint targets' state. A robot gets 0,
+    and is damped when its own tick does not go on."""
     lockstep: bool = False
     """The answer to a control tick waits for the joint targets of that tick."""
     limits: SafetyLimits = field(default_factory=SafetyLimits)
@@ -32,13 +33,13 @@ class RobotBridge:
         self._facts: Facts | None = None
         self._targets: JointTargets | None = None
         self._tick = 0
+        self._counted: tuple[int, int] | None = None  # newest tick, stamp of its first state [ns]
         self._expects_policy = True
         self.mode = ModeState()
 
     def sense(self, state: LowState, stamp: int) -> None:
         """Take in and judge the robot's newest state, of `stamp` [ns]."""
-        sample = RobotSample(state.sensed, state.joint_torques)
-        verdict = safety.check_state(sample, self._options.limits)
+        verdict = self._judge(state, stamp)
         self._tick = state.tick
         self._decide(Facts(stamp, state.joint_positions, verdict, self._targets))
 
@@ -102,6 +103,20 @@ class RobotBridge:
         if self._targets is not None:
             source = self._targets.stamp // unitree.NANOSECONDS_PER_TICK
         return unitree.encode_low_cmd(command._replace(reserve=self._tick, sn=(source, 0)))
+
+    def _judge(self, state: LowState, stamp: int) -> Verdict:
+        sample = RobotSample(state.sensed, state.joint_torques)
+        felt = safety.check_state(sample, self._options.limits)
+        # The stamp of a simulated state is its tick, and the mode machine judges stamps.
+        counts = safety.SAFE if self._options.simulated else self._check_counter(state.tick, stamp)
+        return counts if felt.ok else felt
+
+    def _check_counter(self, tick: int, stamp: int) -> Verdict:
+        # How fast a real robot's tick counts is unconfirmed: its pace is not judged.
+        before, since = self._counted or (tick, stamp)
+        step = unitree.tick_step(before, tick)
+        self._counted = (tick, stamp if step else since)
+        return safety.check_counter(step, (stamp - self._counted[1]) / 1e9, self._options.limits)
 
     def _decide(self, facts: Facts) -> None:
         self._facts = facts

@@ -96,6 +96,18 @@ def check_gap(gap: float, limits: SafetyLimits) -> Verdict:
     return SAFE
 
 
+def check_counter(step: int, unchanged: float, limits: SafetyLimits) -> Verdict:
+    """Judge the step of the robot's own counter, and for how long it has not changed [s]."""
+    if step < 0:
+        return Verdict(False, f"robot state tick went back by {-step}, expected it to go on")
+    if unchanged > limits.state_gap:
+        limit = limits.state_gap
+        return Verdict(
+            False, f"robot state tick unchanged for {unchanged:.3f} s (limit {limit:.3f} s)"
+        )
+    return SAFE
+
+
 def check_age(age: float, limits: SafetyLimits) -> Verdict:
     """Judge the age of the joint targets in use, against the newest robot state [s]."""
     if age < 0.0:

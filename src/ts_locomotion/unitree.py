@@ -18,6 +18,8 @@ JOINT_COUNT = 12
 STATE_PERIOD_MS = 2
 NANOSECONDS_PER_TICK = 1_000_000
 """Of LowState.tick."""
+TICK_RANGE = 2**32
+"""LowState.tick begins again at 0 after as many."""
 HEAD = (0xFE, 0xEF)
 LOW_LEVEL = 0xFF
 SERVO = 0x01
@@ -243,7 +245,7 @@ def encode_low_state(state: LowState) -> bytes:
     LOW_STATE.write(frame, "motor.temperature", state.joint_temperatures[:, None])
     LOW_STATE.write(frame, "bms.soc", state.battery_charge)
     LOW_STATE.write(frame, "foot_force", np.clip(state.foot_forces, -(2**15), 2**15 - 1))
-    LOW_STATE.write(frame, "tick", state.tick % 2**32)
+    LOW_STATE.write(frame, "tick", state.tick % TICK_RANGE)
     LOW_STATE.write(frame, "power_v", state.battery_voltage)
     return LOW_STATE.seal(frame)
 
@@ -268,6 +270,12 @@ def decode_low_state(data: bytes) -> LowState:
         battery_charge=int(LOW_STATE.view(frame, "bms.soc")[0, 0]),
         battery_voltage=float(LOW_STATE.view(frame, "power_v")[0, 0]),
     )
+
+
+def tick_step(before: int, after: int) -> int:
+    """How far LowState.tick went on; negative when it went back by less than half its range."""
+    half = TICK_RANGE // 2
+    return (after - before + half) % TICK_RANGE - half
 
 
 def motor_torques(command: LowCmd, joint_positions: Array, joint_velocities: Array) -> Array:

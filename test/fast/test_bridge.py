@@ -71,6 +71,46 @@ def test_a_real_robot_gets_zeros_in_the_reserved_fields():
     assert (command.reserve, command.sn) == (0, (0, 0))
 
 
+def run_with_ticks(graph, ticks):
+    """A robot whose states come every 2 ms and are answered, whatever their ticks."""
+    for tick in ticks:
+        graph.tick += 2
+        graph.bridge.sense(state(tick), graph.tick * MS)
+        graph.bridge.follow(targets(graph.tick))
+    return graph.bridge.mode
+
+
+def test_a_real_robot_whose_tick_stands_still_is_damped_for_good():
+    graph = walking(simulated=False)
+    frozen = graph.tick
+    assert run_with_ticks(graph, [frozen] * 50).mode == Mode.WALK
+    mode = run_with_ticks(graph, [frozen])
+    assert (mode.mode, mode.fault) == (Mode.DAMP, True)
+    assert mode.reason == "robot state tick unchanged for 0.102 s (limit 0.100 s)"
+    assert not graph.command().kp.any()
+    graph.bridge.request(Mode.DAMP)
+    assert "fault is latched" in graph.bridge.request(Mode.STAND)
+    run_with_ticks(graph, [frozen + 1])
+    graph.bridge.request(Mode.DAMP)
+    assert graph.bridge.request(Mode.STAND) is None
+
+
+def test_a_real_robot_whose_tick_goes_back_is_damped_for_good():
+    graph = walking(simulated=False)
+    mode = run_with_ticks(graph, [graph.tick - 2, graph.tick])
+    assert (mode.mode, mode.fault) == (Mode.DAMP, True)
+    assert mode.reason == "robot state tick went back by 2, expected it to go on"
+
+
+@pytest.mark.parametrize("pace", [1, 2, 2000])
+def test_a_real_robots_tick_may_count_at_any_pace_and_begin_again_at_zero(pace):
+    bridge = RobotBridge(BridgeOptions(simulated=False))
+    for count in range(-100, 100):
+        bridge.sense(state(count * pace % unitree.TICK_RANGE), (count + 100) * 2 * MS)
+        assert bridge.request(Mode.STAND) is None
+    assert not bridge.mode.fault
+
+
 def test_it_starts_damped():
     command = Graph().command()
     assert not command.kp.any()

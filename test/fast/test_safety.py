@@ -143,6 +143,19 @@ def test_a_pause_of_the_robot_state_is_judged(gap, reason):
 
 
 @pytest.mark.parametrize(
+    ("step", "unchanged", "reason"),
+    [
+        (2, 0.0, ""),
+        (0, 0.1, ""),
+        (0, 0.15, "robot state tick unchanged for 0.150 s (limit 0.100 s)"),
+        (-3, 0.0, "robot state tick went back by 3, expected it to go on"),
+    ],
+)
+def test_the_robots_own_counter_is_judged(step, unchanged, reason):
+    assert safety.check_counter(step, unchanged, LIMITS) == (not reason, reason)
+
+
+@pytest.mark.parametrize(
     ("age", "reason"),
     [
         (0.0, ""),

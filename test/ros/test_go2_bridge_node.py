@@ -172,6 +172,19 @@ def test_against_a_real_robot_a_dry_run_is_the_default_and_sends_nothing(probe, 
     assert not world.commands
 
 
+def test_a_real_robot_that_says_the_same_for_ever_may_not_stand_up(probe, tmp_path):
+    with running("go2_bridge_node", DOMAIN, tmp_path / "log", robot="go2", silence=10.0):
+        world = World(probe)
+        world.feel()
+        probe.settle(NODE)
+        probe.spin(0.15)
+        world.tick -= STEP
+        world.feel()
+        assert "robot state tick unchanged for" in world.ask(Mode.STAND).reason
+        world.feel()
+        assert world.ask(Mode.STAND).accepted
+
+
 def test_no_clock_that_stands_still_stops_the_stamps_of_a_real_robots_states(probe, tmp_path):
     with running("go2_bridge_node", DOMAIN, tmp_path / "log", robot="go2", state_every=1):
         world = World(probe)
