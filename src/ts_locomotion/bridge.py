@@ -87,6 +87,12 @@ class RobotBridge:
         walks = self.mode.mode == modes.Mode.WALK
         return walks and self.target_age > self._options.limits.hold_age
 
+    @property
+    def follows_at_once(self) -> bool:
+        """Whether fresh joint targets are sent without waiting for the next state."""
+        walks = self.mode.mode == modes.Mode.WALK
+        return walks and not self._options.lockstep and self._facts is not None
+
     def command(self) -> bytes:
         """The LowCmd frame that answers the newest state."""
         wanted = self.mode.command

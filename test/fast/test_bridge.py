@@ -165,6 +165,19 @@ def test_without_a_robot_only_damp_is_accepted():
     assert graph.bridge.request(Mode.DAMP) is None
 
 
+def test_walking_fresh_targets_are_sent_at_once_unless_the_robot_is_lost():
+    graph = walking()
+    assert graph.bridge.follows_at_once
+    graph.bridge.lose_robot()
+    assert not graph.bridge.follows_at_once
+    assert graph.run(0.002).bridge.follows_at_once
+
+
+def test_at_rest_and_in_lockstep_targets_wait_for_a_state():
+    assert not Graph().bridge.follows_at_once
+    assert not walking(lockstep=True).bridge.follows_at_once
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

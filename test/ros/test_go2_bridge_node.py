@@ -142,6 +142,19 @@ def test_silence_of_the_robot_is_answered_with_damping(probe, tmp_path):
         assert world.ask(Mode.WALK).reason == "no robot state arrives"
 
 
+def test_no_targets_interrupt_the_damping_of_a_silent_robot(probe, tmp_path):
+    with running("go2_bridge_node", DOMAIN, tmp_path / "log", silence=2.0):
+        world = World(probe).walk()
+        assert world.command.kp.any()
+        assert probe.until(lambda: not world.command.kp.any())
+        silent = len(world.commands)
+        for _ in range(5):
+            world.want()
+            probe.settle(NODE)
+        assert probe.until(lambda: len(world.commands) > silent + 5)
+        assert not np.any([command.kp for command in world.commands[silent:]])
+
+
 def test_in_lockstep_the_answer_waits_for_the_targets_of_the_tick(probe, tmp_path):
     with running("go2_bridge_node", DOMAIN, tmp_path / "log", lockstep=True):
         world = World(probe)
@@ -202,6 +215,7 @@ def test_no_clock_that_stands_still_stops_the_stamps_of_a_real_robots_states(pro
     [
         ({"robot": "go2", "lockstep": True}, "lockstep is true"),
         ({"robot": "go2", "use_sim_time": True}, "use_sim_time is true, expected false"),
+        ({"silence": 0.05}, "silence is 0.05 s, expected at least 0.1 s"),
         ({"hold_age": 0.5}, "hold_age is 0.5, expected at most target_age"),
         ({"robot": "spot"}, "'spot' is not one of"),
     ],

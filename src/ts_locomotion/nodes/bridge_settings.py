@@ -21,7 +21,7 @@ class BridgeSettings:
     )
     silence: float = setting(
         0.1,
-        "Without /lowstate for longer, damping frames are sent",
+        f"Without /lowstate for longer, damping is sent; at least {SafetyLimits.state_gap}",
         unit="s",
         minimum=0.01,
         maximum=10.0,
@@ -51,6 +51,11 @@ class BridgeSettings:
     def __post_init__(self) -> None:
         if self.lockstep and not self.simulated:
             raise ConfigurationError("lockstep is true, expected false with a real robot")
+        if self.silence < SafetyLimits.state_gap:
+            raise ConfigurationError(
+                f"silence is {self.silence} s, expected at least {SafetyLimits.state_gap} s,"
+                " the pause of the robot state that latches a fault"
+            )
 
     def check_clock(self, use_sim_time: bool) -> None:
         """Raises ConfigurationError for /clock with a real robot, whose pauses it would hide."""

@@ -16,7 +16,7 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 from unitree_go.msg import LowCmd, LowState
 
-from ts_locomotion import modes, unitree
+from ts_locomotion import unitree
 from ts_locomotion.bridge import RobotBridge
 from ts_locomotion.errors import InvalidInput
 from ts_locomotion.nodes import conversions, parameters, spin
@@ -108,7 +108,7 @@ class Go2BridgeNode(Node):
             self._waiting = self._bridge.waits
             if not self._waiting:
                 self._answer()
-        elif not self._settings.lockstep and self._bridge.mode.mode == modes.Mode.WALK:
+        elif self._bridge.follows_at_once:
             self._answer()
 
     def _set_mode(self, request: SetMode.Request, response: SetMode.Response) -> SetMode.Response:
