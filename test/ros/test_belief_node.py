@@ -283,6 +283,28 @@ class TestSeeing:
             assert_believes(node.beliefs[-1], wanted)
             assert node.beliefs[-1].map_age == pytest.approx(age)
 
+    def test_a_tick_uses_the_scans_of_a_state_that_follows_when_its_own_was_skipped(self, node):
+        heights = np.linspace(-0.2, 0.2, 208).astype(np.float32)
+        ahead = 4 * MILLISECOND
+        seen = Scans(heights[None], np.ones((1, 208), bool), np.array([0.096], np.float32))
+        wanted, _ = node.reference(scans=seen)
+        node.settled_feel()
+        node.say(node.scans, feed.foot_scans(node.stamp + ahead, heights))
+        assert not node.beliefs
+        node.feel(after=ahead)
+        assert node.probe.until(lambda: node.beliefs)
+        assert_believes(node.beliefs[0], wanted)
+        assert node.beliefs[0].map_age == pytest.approx(0.096)
+
+    def test_scans_from_too_far_ahead_are_not_used(self, node):
+        blind, _ = node.reference()
+        node.settled_feel()
+        node.say(node.scans, feed.foot_scans(node.stamp + 21 * MILLISECOND, np.zeros(208)))
+        node.feel(after=4 * MILLISECOND)
+        assert node.probe.until(lambda: node.beliefs)
+        assert_believes(node.beliefs[0], blind)
+        assert node.beliefs[0].map_age == np.inf
+
     def test_when_perception_is_dead_it_no_longer_waits_until_it_is_back(self, node):
         for tick in range(5):
             node.feel(after=16 * MILLISECOND if tick else PERIOD)

@@ -43,7 +43,7 @@ class BeliefSettings:
     )
     scan_hold: float = setting(
         0.04,
-        "Without the foot scans of a tick, use those before if no older, rather than be blind",
+        "Without the foot scans of a tick, use the last if no further off, rather than be blind",
         unit="s",
         minimum=0.0,
         maximum=1.0,

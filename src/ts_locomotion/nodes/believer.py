@@ -91,11 +91,11 @@ class Believer:
             self._command = None
 
     def _held_scan(self, stamp: int) -> Scan | None:
-        """The scan of an earlier tick, unless it is too old."""
+        """The last scan, unless it was taken too long before or after."""
         if self._scan is None:
             return None
         elapsed = (stamp - self._scan.stamp) * 1e-9
-        if not 0.0 <= elapsed <= self._scan_hold:
+        if abs(elapsed) > self._scan_hold:
             return None
         return self._scan._replace(age=self._scan.age + elapsed)
 
