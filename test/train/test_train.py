@@ -260,6 +260,13 @@ def test_a_record_is_written_whole_or_not_at_all(tmp_path):
     assert (tmp_path / "run.yaml").read_text() == "old"
 
 
+def test_a_bundle_in_the_folder_of_its_training_is_refused_before_any_step(tmp_path, capsys):
+    words = ["go2_ts_tiny", "--out", str(tmp_path), "--bundle", str(tmp_path / ".")]
+    assert training.main(words) == 2
+    assert "expected a folder of its own" in capsys.readouterr().err
+    assert not (tmp_path / run.CHECKPOINT).exists()
+
+
 def test_the_sizes_of_the_paper_are_a_task_that_trains_and_deploys(tmp_path):
     """Miki et al. 2022: scans 52-80-60-24, trunk 256-160-128, two GRU layers of 50."""
     train(tasks.make("go2_belief_paper_tiny"), [], 0, tmp_path / "run")

@@ -49,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         task = resolve(options.task, options.set, options.steps)
         folder = options.out or Path("out/train") / task.name
         goal = options.bundle or folder / "bundle"
+        if goal.resolve() == folder.resolve():
+            raise ConfigurationError(f"--bundle {goal} is --out, expected a folder of its own")
         for place in (folder, goal):
             # Now: after hours of training it would be too late.
             place.mkdir(parents=True, exist_ok=True)
